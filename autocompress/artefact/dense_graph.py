@@ -1,0 +1,124 @@
+"""ONNX nodes of a dense part: exported by torch once per architecture, weights swapped in per trial.
+
+Linear layers that are quantized become `QuantizeLinear` (calibrated scale) and ONNX Runtime's
+`MatMulIntegerToFloat`; measured on a 320 x 256 layer at batch 256 that is 2.9 times as fast as float, while the same
+layer as a QDQ pattern was not fused and was slower than float.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import logging
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import helper, numpy_helper
+from torch import nn
+
+from autocompress.digest import json_digest
+from autocompress.models.quantized_linear import WEIGHT_LEVELS, QuantizedLinear
+from autocompress.storage import new_file
+
+INPUT, OUTPUT = "first", "logits"
+
+
+def dense_graph(dense: nn.Module, width: int, cache: Path) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """Nodes and initializers from `INPUT` (float32, (n, width)) to `OUTPUT` (float32, (n, tasks)).
+
+    The skeleton is found in `cache`/graphs by the architecture's names and kinds, widths aside. `RuntimeError` where
+    the exporter left a parameter of `dense` out of the graph.
+    """
+    skeleton = _skeleton(dense, width, cache)
+    tensors = {name: value.detach() for name, value in dense.state_dict().items()}
+    quantized = {
+        f"{name}.weight": module for name, module in dense.named_modules() if isinstance(module, QuantizedLinear)
+    }
+    initializers: dict[str, onnx.TensorProto] = {}
+    nodes: list[onnx.NodeProto] = []
+    for node in skeleton.graph.node:
+        layer = quantized.get(node.input[1]) if node.op_type == "Gemm" else None
+        if layer is None:
+            nodes.append(node)
+            names = [name for name in node.input if name in tensors]
+            initializers |= {name: numpy_helper.from_array(tensors[name].contiguous().numpy(), name) for name in names}
+        else:
+            more_nodes, more_tensors = _integer_linear(node, layer)
+            nodes += more_nodes
+            initializers |= {tensor.name: tensor for tensor in more_tensors}
+    # constants that are no parameter of the module (the exporter's own) keep their values
+    own = {tensor.name for tensor in skeleton.graph.initializer} - set(tensors)
+    initializers |= {tensor.name: tensor for tensor in skeleton.graph.initializer if tensor.name in own}
+    left_out = [name for name in tensors if name not in initializers and f"{name}.int8" not in initializers]
+    left_out = [name for name in left_out if not any(name == f"{key[: -len('weight')]}bias" for key in quantized)]
+    if left_out:
+        raise RuntimeError(f"the exported graph does not hold {left_out[0]}: its weights cannot be swapped")
+    return nodes, list(initializers.values())
+
+
+def _integer_linear(
+    node: onnx.NodeProto, layer: QuantizedLinear
+) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    name = node.input[1]
+    scales = layer.weight_scales()
+    codes = torch.round(layer.weight.detach() / scales[:, None]).clamp(-WEIGHT_LEVELS, WEIGHT_LEVELS)
+    arrays = {
+        f"{name}.int8": codes.to(torch.int8).T.contiguous().numpy(),
+        f"{name}.scales": scales.numpy(),
+        f"{name}.input_scale": np.array(layer.scale, dtype=np.float32),
+        f"{name}.input_zero": np.array(layer.zero_point, dtype=np.uint8),
+    }
+    inputs = [f"{name}.input", f"{name}.int8", f"{name}.input_scale", f"{name}.scales", f"{name}.input_zero", ""]
+    if layer.bias is not None:
+        arrays[f"{name}.bias"] = layer.bias.detach().numpy()
+        inputs.append(f"{name}.bias")
+    quantize = [node.input[0], f"{name}.input_scale", f"{name}.input_zero"]
+    nodes = [
+        helper.make_node("QuantizeLinear", quantize, [f"{name}.input"]),
+        helper.make_node("MatMulIntegerToFloat", inputs, list(node.output), domain="com.microsoft"),
+    ]
+    return nodes, [numpy_helper.from_array(value, key) for key, value in arrays.items()]
+
+
+def _floating(dense: nn.Module) -> nn.Module:
+    """A copy in eval mode with plain linear layers, for the exporter."""
+    plain = copy.deepcopy(dense).eval()
+    for name, module in list(plain.named_modules()):
+        if isinstance(module, QuantizedLinear):
+            linear = nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)
+            parent, _, leaf = name.rpartition(".")
+            setattr(plain.get_submodule(parent), leaf, linear)
+    return plain
+
+
+def _skeleton(dense: nn.Module, width: int, cache: Path) -> onnx.ModelProto:
+    plain = _floating(dense)
+    structure = [(name, type(module).__name__) for name, module in plain.named_modules()]
+    structure += [(name, str(value.dim())) for name, value in plain.state_dict().items()]
+    path = cache / "graphs" / f"{json_digest([torch.__version__, structure])}.onnx"
+    if not path.exists():
+        with new_file(path) as temporary:
+            temporary.write_bytes(_export(plain, width).SerializeToString())
+    return onnx.load(path)
+
+
+def _export(plain: nn.Module, width: int) -> onnx.ModelProto:
+    # the exporter prints and logs; nothing of it is for the person who waits
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            plain,
+            (torch.zeros(2, width),),
+            dynamo=True,
+            verbose=False,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+        )
+    assert program is not None
+    return program.model_proto

@@ -1,0 +1,24 @@
+"""`python -m autocompress [search] [overrides]`."""
+
+from collections.abc import Sequence
+
+
+def run(items: Sequence[str]) -> int:
+    """Compose every job, then search them one after another; returns the first status that is not 0.
+
+    Raises UserError for bad input, before any job has started. A job that was interrupted ends the rest.
+    """
+    from autocompress.config.compose import compose
+
+    configs = compose(items)
+    if not configs:
+        return 0
+    from autocompress.search.run import search
+
+    status = 0
+    for config in configs:
+        own = search(config)
+        status = status or own
+        if own == 130:
+            break
+    return status

@@ -1,0 +1,1 @@
+"""Compression: plans of stages, and one module per method, discovered by its `kind`."""

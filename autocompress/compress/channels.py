@@ -1,0 +1,175 @@
+"""Channels removed from dense layers, through Torch-Pruning's dependency graph (Fang et al., CVPR 2023).
+
+A channel is an output of a linear layer: a tower unit, or one rank of a low-rank cross layer. Layers whose outputs
+cannot go (the task head, a cross layer's way back to the input's width) are found by trying. Every width that should
+result is asserted, because the graph can pass over a layer in silence.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import ClassVar, Literal
+
+import torch
+import torch_pruning as tp
+from pydantic import Field as Limits
+from torch import nn
+
+from autocompress.compress.transform import Context, Record
+from autocompress.models.dcnv2 import Recommender
+from autocompress.schema import Frozen
+
+MULTIPLE = 8
+"""Widths are rounded to it: vector instructions work on 8 or 16 numbers at a time."""
+
+
+class Channels(Frozen):
+    """Removes the `ratio` least important channels.
+
+    `importance` of a channel: `magnitude` sums the squares of its weights in and out, `gradient` sums |gradient x
+    weight| over them (Molchanov et al., CVPR 2019), `activation` is its mean absolute output times the norm of the
+    weights that read it. `scope` compares channels inside a layer, or over all layers after dividing by the layer's
+    mean.
+    """
+
+    kind: Literal["channels"] = "channels"
+    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels"})
+    ratio: float = Limits(ge=0.0, lt=1.0)
+    importance: Literal["magnitude", "gradient", "activation"] = "magnitude"
+    scope: Literal["layer", "global"] = "layer"
+
+    def apply(self, model: Recommender, context: Context) -> Record:
+        """Record: `kept`, {layer: kept output channels, ascending} of every prunable layer."""
+        scores = _scores(model, context, self.importance, prunable_layers(model.dense, model.bank.width))
+        record: Record = {"kept": _choose(scores, self.ratio, self.scope)}
+        self.restore(model, record)
+        return record
+
+    def restore(self, model: Recommender, record: Record) -> None:
+        """Removes every channel that is not recorded; `RuntimeError` where a layer does not get its width."""
+        was_training = model.dense.training
+        for name, kept in record["kept"].items():
+            width = _linear(model.dense, name).out_features
+            _remove(model.dense, model.bank.width, name, sorted(set(range(width)) - set(kept)))
+            if _linear(model.dense, name).out_features != len(kept):
+                raise RuntimeError(f"{name} has {_linear(model.dense, name).out_features} channels, not {len(kept)}")
+        model.dense.train(was_training)
+
+    def keeps(self) -> str | None:
+        """Share of channels."""
+        return f"{100 * (1 - self.ratio):.3g} % of channels" if self.ratio else None
+
+    def storage_bits(self) -> int | None:
+        """Nothing is quantized."""
+        return None
+
+
+def prunable_layers(dense: nn.Module, width: int) -> list[str]:
+    """Linear layers of which a copy can lose an output while the input's and the output's widths stay."""
+    example = torch.zeros(2, width)
+    shape = dense(example).shape
+    names = []
+    for name, module in dense.named_modules():
+        if not isinstance(module, nn.Linear) or module.out_features < 2:
+            continue
+        trial = copy.deepcopy(dense)
+        try:
+            _remove(trial, width, name, [0])
+            narrower = _linear(trial, name).out_features == module.out_features - 1
+            if narrower and trial(example).shape == shape:
+                names.append(name)
+        except RuntimeError:  # torch: the widths no longer fit, so this layer is tied to the input
+            continue
+    return names
+
+
+def _linear(dense: nn.Module, name: str) -> nn.Linear:
+    module = dense.get_submodule(name)
+    assert isinstance(module, nn.Linear)
+    return module
+
+
+def _remove(dense: nn.Module, width: int, name: str, channels: list[int]) -> None:
+    if not channels:
+        return
+    graph = tp.DependencyGraph().build_dependency(dense.eval(), example_inputs=torch.zeros(2, width))
+    graph.get_pruning_group(_linear(dense, name), tp.prune_linear_out_channels, idxs=channels).prune()
+
+
+def _readers(dense: nn.Module, width: int, name: str) -> list[tuple[nn.Linear, list[int]]]:
+    """Linear layers that read the outputs of `name`, with the input columns that are its channels, in order."""
+    layer = _linear(dense, name)
+    graph = tp.DependencyGraph().build_dependency(dense.eval(), example_inputs=torch.zeros(2, width))
+    group = graph.get_pruning_group(layer, tp.prune_linear_out_channels, idxs=list(range(layer.out_features)))
+    return [
+        (dependency.target.module, list(columns))
+        for dependency, columns in group
+        if isinstance(dependency.target.module, nn.Linear) and dependency.target.module is not layer
+    ]
+
+
+def _scores(model: Recommender, context: Context, importance: str, names: list[str]) -> dict[str, torch.Tensor]:
+    dense = model.dense
+    activity: dict[str, torch.Tensor] = {}
+    if importance == "gradient":
+        dense.zero_grad(set_to_none=True)
+        logits = dense(model.bank(context.ids).detach())
+        nn.functional.binary_cross_entropy_with_logits(logits, context.labels).backward()
+    elif importance == "activation":
+        activity = _mean_activity(model, context.ids, names)
+    scores = {}
+    for name in names:
+        layer = _linear(dense, name)
+        out = layer.weight if importance != "gradient" else layer.weight * _gradient(layer)
+        score = out.detach().abs().sum(1) if importance == "gradient" else out.detach().square().sum(1)
+        if importance == "activation":
+            score = torch.zeros_like(score)
+        for reader, columns in _readers(dense, model.bank.width, name):
+            read = reader.weight if importance != "gradient" else reader.weight * _gradient(reader)
+            part = read.detach()[:, columns]
+            if importance == "activation":
+                score = score + activity[name] * part.norm(dim=0)
+            else:
+                score = score + (part.abs() if importance == "gradient" else part.square()).sum(0)
+        scores[name] = score
+    dense.zero_grad(set_to_none=True)
+    return scores
+
+
+def _gradient(layer: nn.Linear) -> torch.Tensor:
+    assert layer.weight.grad is not None
+    return layer.weight.grad
+
+
+def _mean_activity(model: Recommender, ids: torch.Tensor, names: list[str]) -> dict[str, torch.Tensor]:
+    """Mean |output| per channel; a ReLU behind the layer counts, because its readers see it."""
+    seen: dict[str, torch.Tensor] = {}
+    hooks = []
+    for name in names:
+        rectified = name.startswith("tower.")
+
+        def remember(
+            _: nn.Module, __: object, output: torch.Tensor, name: str = name, rectified: bool = rectified
+        ) -> None:
+            seen[name] = (output.relu() if rectified else output.abs()).mean(0)
+
+        hooks.append(_linear(model.dense, name).register_forward_hook(remember))
+    with torch.no_grad():
+        model.dense(model.bank(ids))
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def _choose(scores: dict[str, torch.Tensor], ratio: float, scope: str) -> dict[str, list[int]]:
+    relative = {name: score / score.mean().clamp_min(1e-12) for name, score in scores.items()}
+    if not relative:
+        return {}
+    everything = torch.cat(list(relative.values()))
+    threshold = everything.kthvalue(max(1, int(ratio * len(everything)))).values if scope == "global" else None
+    kept = {}
+    for name, score in relative.items():
+        keep = len(score) * (1 - ratio) if threshold is None else float((score > threshold).sum())
+        width = min(len(score), max(min(MULTIPLE, len(score)), round(keep / MULTIPLE) * MULTIPLE))
+        kept[name] = sorted(score.topk(width).indices.tolist())
+    return kept

@@ -1,0 +1,104 @@
+"""A plan: one student as data. Frozen, JSON all the way, and enough to rebuild the same file."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from pydantic import Field as Limits
+from pydantic import PlainSerializer, PlainValidator, model_validator
+
+from autocompress import family
+from autocompress.compress.transform import Transform
+from autocompress.digest import json_digest
+from autocompress.models.shape import ModelShape
+from autocompress.schema import Frozen
+
+PACKAGE = "autocompress.compress"
+
+AnyTransform = Annotated[
+    Transform,
+    PlainValidator(lambda value: cast(Transform, family.parse(PACKAGE, value))),
+    PlainSerializer(lambda transform: transform.model_dump(mode="json")),
+]
+
+
+class Objective(Frozen):
+    """What training minimises: (1 - w) BCE(labels) + w T^2 BCE(teacher at temperature T), w = `distillation_weight`.
+
+    Hinton et al., arXiv:1503.02531, with one sigmoid per task.
+    """
+
+    distillation_weight: float = Limits(0.0, ge=0.0, le=1.0)
+    temperature: float = Limits(1.0, gt=0.0, le=20.0)
+
+
+class Recovery(Frozen):
+    """Training after a transform: `epochs` passes over the latest `data_share` of the training rows."""
+
+    data_share: float = Limits(1.0, gt=0.0, le=1.0)
+    epochs: int = Limits(1, ge=1)
+    learning_rate: float = Limits(1e-3, gt=0.0)
+    embedding_learning_rate: float = Limits(0.02, gt=0.0)
+    embedding_l2: float = Limits(0.0, ge=0.0)
+    batch_size: int = Limits(2048, ge=1)
+    objective: Objective = Objective()
+
+
+class Stage(Frozen):
+    """Transforms in the order they are applied, and how to recover from them."""
+
+    transforms: tuple[AnyTransform, ...] = ()
+    recovery: Recovery = Recovery()
+
+
+class Plan(Frozen):
+    """`student` is the shape that inherits the teacher's weights; then each stage transforms and trains it.
+
+    `ValueError` where a transform stands before one that must precede it (`Transform.follows`).
+    """
+
+    student: ModelShape
+    stages: tuple[Stage, ...]
+
+    @model_validator(mode="after")
+    def _order_is_legal(self) -> Plan:
+        before: list[str] = []
+        for transform in (t for stage in self.stages for t in stage.transforms):
+            for earlier in before:
+                if earlier not in transform.follows:
+                    raise ValueError(
+                        f"{transform.kind} may not follow {earlier}: "
+                        f"it may follow {', '.join(sorted(transform.follows)) or 'nothing'}"
+                    )
+            before.append(transform.kind)
+        return self
+
+    @property
+    def digest(self) -> str:
+        """Hex sha256 of the canonical JSON."""
+        return json_digest(self.model_dump(mode="json"))
+
+    def transforms(self) -> tuple[Transform, ...]:
+        """All transforms, in order."""
+        return tuple(transform for stage in self.stages for transform in stage.transforms)
+
+    def words(self, teacher: ModelShape) -> str:
+        """What is done, for people: "keeps 50 % of rows, 40 % of channels, 4/8 bit"."""
+        said = []
+        if self.student.embedding_dim != teacher.embedding_dim:
+            dims = self.student.embedding_dim
+            said.append(f"d {dims}" if isinstance(dims, int) else "mixed d")
+        if self.student.cross_layers != teacher.cross_layers:
+            said.append(f"{self.student.cross_layers} cross layers")
+        if self.student.tower != teacher.tower:
+            said.append("tower " + ("x".join(map(str, self.student.tower)) or "none"))
+        if self.student.cross_rank != teacher.cross_rank:
+            said.append(f"rank {self.student.cross_rank}")
+        keeps = [transform.keeps() for transform in self.transforms() if transform.keeps()]
+        if keeps:
+            said.append("keeps " + ", ".join(keeps))
+        bits = {kind: transform.storage_bits() for transform in self.transforms() for kind in [transform.kind]}
+        named = [f"{number}" for number in bits.values() if number is not None]
+        if named:
+            said.append("/".join(named) + " bit")
+        return ", ".join(said) or "the teacher as it is"

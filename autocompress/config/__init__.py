@@ -1,0 +1,1 @@
+"""Hydra composition -> typed, validated run config."""

@@ -1,0 +1,19 @@
+"""`autocompress rows`: a split's rows as people know them, after joins and cleaning, before encoding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from autocompress.data.source import TRUTH, RowSource, Split
+from autocompress.data.store import check
+from autocompress.storage import new_file
+
+
+def write_rows(source: RowSource, split: Split, output: Path) -> None:
+    """Writes every field and label of the split to `output` (Parquet), in the order in which models score them."""
+    frame = source.read(split)
+    check(frame, source.schema(), split)
+    with new_file(output) as temporary:
+        frame.select(pl.exclude(f"^{TRUTH}.*$")).write_parquet(temporary)

@@ -1,0 +1,113 @@
+"""KuaiRand-Pure: a real log of short-video impressions with clicks and long views.
+
+Gao et al., "KuaiRand: An Unbiased Sequential Recommendation Dataset with Randomly Exposed Videos", CIKM 2022;
+CC BY-SA 4.0; https://kuairand.com. The slice read here holds the standard log of 25 April to 8 May 2022 with user,
+video and history tables. Train is up to 4 May, validation 5 and 6 May, test 7 and 8 May.
+
+History enters as counts: how often the watched (and long-watched) videos before 25 April share the impression's
+author, tag or video. Columns that are consequences of the impression (play time, watch ratio, finish, like, ...) and
+the constant `source_file` are never read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import polars as pl
+
+from autocompress.data.source import Split
+from autocompress.digest import file_digest, json_digest
+from autocompress.errors import UserError
+from autocompress.schema import Field, Frozen, Schema, Task
+
+LOGS = ("log_standard_0425_0430.parquet", "log_standard_0501_0508.parquet")
+USERS, VIDEOS = "user_features_pure.csv", "video_features_basic_pure.csv"
+HISTORY = "user_sequences_upto_0424.parquet"
+ADDRESS = "https://kuairand.com"
+
+LOG_COLUMNS = ("user_id", "video_id", "date", "hourmin", "time_ms", "tab", "is_rand", "duration_ms")
+LABELS = {"click": "is_click", "long_view": "long_view"}
+USER_COLUMNS = (
+    "user_active_degree", "is_lowactive_period", "is_live_streamer", "is_video_author", "follow_user_num_range",
+    "fans_user_num_range", "friend_user_num_range", "register_days_range", *(f"onehot_feat{n}" for n in range(18)),
+)  # fmt: skip
+VIDEO_COLUMNS = ("author_id", "video_type", "upload_type", "music_id", "music_type", "tag")
+HISTORY_COLUMNS = ("seen_author", "seen_tag", "seen_video", "long_seen_author", "long_seen_tag")
+NUMERIC = ("duration_ms", "history_len", "age_days", "hours_since_history", *HISTORY_COLUMNS)
+CATEGORICAL = ("user_id", "video_id", "hour", "tab", "is_rand", *USER_COLUMNS, *VIDEO_COLUMNS)
+
+FIRST_DAY = {"train": 20220425, "valid": 20220505, "test": 20220507}
+LAST_DAY = {"train": 20220504, "valid": 20220506, "test": 20220508}
+
+
+class KuaiRand(Frozen):
+    """`root` is the folder that holds the five files."""
+
+    kind: Literal["kuairand"] = "kuairand"
+    synthetic: ClassVar[bool] = False
+    root: Path | None = None
+
+    def schema(self) -> Schema:
+        """Fields from the log and the three tables; tasks `click` and, where clicked, `long_view`."""
+        fields = [Field(name=name, min_count=2) for name in CATEGORICAL]
+        fields += [Field(name=name, kind="numeric", buckets=20) for name in NUMERIC]
+        tasks = (
+            Task(name="click", label="is_click"),
+            Task(name="long_view", label="long_view", parent="click"),
+        )
+        return Schema(fields=tuple(fields), tasks=tasks, time="time_ms")
+
+    def content_digest(self) -> str:
+        """Of the bytes of the five files, wherever they lie."""
+        return json_digest({name: file_digest(self._file(name)) for name in (*LOGS, USERS, VIDEOS, HISTORY)})
+
+    def read(self, split: Split) -> pl.DataFrame:
+        """Impressions of the split's days in time order, one per (user, video, time)."""
+        log = (
+            pl.concat([pl.scan_parquet(self._file(name)) for name in LOGS])
+            .filter(pl.col("date").is_between(FIRST_DAY[split], LAST_DAY[split]))
+            .select(*LOG_COLUMNS, *LABELS.values())
+            .unique(["user_id", "video_id", "time_ms"], keep="first", maintain_order=True)
+            .sort("time_ms", maintain_order=True)
+            .with_columns(hour=pl.col("hourmin") // 100, **{n: pl.col(n).cast(pl.Int8) for n in LABELS.values()})
+        )
+        users = pl.scan_csv(self._file(USERS)).select("user_id", *USER_COLUMNS)
+        videos = pl.scan_csv(self._file(VIDEOS)).select("video_id", "upload_dt", *VIDEO_COLUMNS)
+        history = pl.scan_parquet(self._file(HISTORY)).select("user_id", "history_len", "last_time_ms")
+        rows = (
+            log.join(users, on="user_id", how="left", maintain_order="left")
+            .join(videos, on="video_id", how="left", maintain_order="left")
+            .join(history, on="user_id", how="left", maintain_order="left")
+        )
+        for sequence, columns in (
+            ("watch_seq", {"seen_author": "author_id", "seen_tag": "tag", "seen_video": "video_id"}),
+            ("long_watch_seq", {"long_seen_author": "author_id", "long_seen_tag": "tag"}),
+        ):
+            watched = (
+                pl.scan_parquet(self._file(HISTORY))
+                .select("user_id", pl.col(sequence).alias("video_id"))
+                .explode("video_id", empty_as_null=False, keep_nulls=False)
+                .join(videos.select("video_id", "author_id", "tag"), on="video_id", how="left")
+            )
+            for name, key in columns.items():
+                counts = watched.group_by("user_id", key).agg(pl.len().alias(name))
+                rows = rows.join(counts, on=["user_id", key], how="left", maintain_order="left")
+        uploaded = pl.col("upload_dt").str.to_date(strict=False)
+        return (
+            rows.with_columns(
+                *(pl.col(name).fill_null(0) for name in HISTORY_COLUMNS),
+                age_days=(pl.col("date").cast(pl.String).str.to_date("%Y%m%d") - uploaded).dt.total_days(),
+                hours_since_history=(pl.col("time_ms") - pl.col("last_time_ms")) / 3_600_000,
+            )
+            .drop("hourmin", "upload_dt", "last_time_ms")
+            .collect()
+        )
+
+    def _file(self, name: str) -> Path:
+        if self.root is None:
+            raise UserError(f"data.root is not set: data=kuairand reads {name} from it (get it from {ADDRESS})")
+        path = self.root / name
+        if not path.is_file():
+            raise UserError(f"data.root: {path} does not exist: data=kuairand needs it there (from {ADDRESS})")
+        return path

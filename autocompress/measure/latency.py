@@ -1,0 +1,58 @@
+"""Latency of ONNX files on one pinned thread, interleaved so that a ratio comes from one run."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+BATCHES = (1, 64, 256)
+FINAL_RUNS = {1: 1_000, 64: 300, 256: 300}
+QUICK_SECONDS = 0.5
+P99_RUNS = 300
+"""Fewer runs do not tell a p99."""
+
+Sessions = Mapping[str, tuple[onnxruntime.InferenceSession, NDArray[np.int32]]]
+
+
+def interleaved(sessions: Sessions, runs: int, *, warmup: int = 10, seconds: float = 60.0) -> dict[str, list[float]]:
+    """Milliseconds of each `session.run`, one list per name; the sessions take turns, so drift hits all alike.
+
+    Each session comes with the batch it is fed (int32 (batch, fields)). Stops after `runs` rounds, or after `seconds`
+    once 20 rounds are done.
+    """
+    feeds = {name: (session, {"ids": ids}) for name, (session, ids) in sessions.items()}
+    for session, feed in feeds.values():
+        for _ in range(warmup):
+            session.run(None, feed)
+    times: dict[str, list[float]] = {name: [] for name in feeds}
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        end = time.perf_counter() + seconds
+        for done in range(runs):
+            if done >= 20 and time.perf_counter() > end:
+                break
+            for name, (session, feed) in feeds.items():
+                start = time.perf_counter()
+                session.run(None, feed)
+                times[name].append((time.perf_counter() - start) * 1e3)
+    finally:
+        if collecting:
+            gc.enable()
+    return times
+
+
+def percentiles(milliseconds: list[float]) -> dict[str, float | None]:
+    """p50, p95 and, from `P99_RUNS` runs on, p99."""
+    p50, p95, p99 = (float(value) for value in np.percentile(milliseconds, [50, 95, 99]))
+    return {"p50": p50, "p95": p95, "p99": p99 if len(milliseconds) >= P99_RUNS else None}
+
+
+def speedup(reference: list[float], measured: list[float]) -> float:
+    """Reference's median over the measured median, of interleaved runs: above 1 is faster than the reference."""
+    return float(np.median(reference) / np.median(measured))

@@ -1,0 +1,47 @@
+"""`autocompress measure`: bytes and latency of a bundle on this machine, from the bundle alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from autocompress.artefact.bundle import open_bundle, verify
+from autocompress.artefact.runtime import open_session
+from autocompress.measure.latency import BATCHES, FINAL_RUNS, interleaved, percentiles
+from autocompress.measure.machine import machine, machine_digest
+from autocompress.storage import write_json
+
+
+def remeasure(artefact: Path) -> int:
+    """Prints bytes and latency, and stores them beside the bundle as `<digest>.<machine>.json`; returns 0.
+
+    The bundle holds no rows, so ids are drawn at random, frequent ids more often (id = rows x u^3).
+    """
+    bundle = open_bundle(artefact)
+    verify(bundle)
+    session, draw = open_session(bundle.model), np.random.default_rng(0)
+    rows = np.array(bundle.encoder().rows)
+    latency = {}
+    for batch in BATCHES:
+        ids = np.floor(rows * draw.random((batch, len(rows))) ** 3).astype(np.int32)
+        times = interleaved({"file": (session, ids)}, FINAL_RUNS[batch])["file"]
+        latency[str(batch)] = percentiles(times)
+    result = {
+        "artefact": bundle.digest,
+        "sha256": bundle.sha256,
+        "model_bytes": bundle.model_bytes,
+        "bundle_bytes": bundle.bundle_bytes,
+        "latency_ms": latency,
+        "machine": machine(),
+    }
+    path = bundle.folder.resolve().parent / f"{bundle.digest}.{machine_digest()}.json"
+    write_json(path, result)
+    print(f"model.onnx {bundle.model_bytes:,} bytes, bundle {bundle.bundle_bytes:,} bytes")
+    for name, values in latency.items():
+        shown = ", ".join(f"{key} {value:.3f} ms" for key, value in values.items() if value is not None)
+        print(f"batch {name:>3}: {shown}")
+    print(json.dumps(result["machine"], sort_keys=True))
+    print(f"stored in {path}")
+    return 0

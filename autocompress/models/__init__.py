@@ -1,0 +1,1 @@
+"""Recommenders in one shape language: embeddings, interactions, towers, task heads."""

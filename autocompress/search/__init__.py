@@ -1,0 +1,1 @@
+"""The staged multi-objective search: spaces, gates, rungs, the study and the front."""

@@ -1,0 +1,39 @@
+"""Everything that one search is told, validated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, model_validator
+from pydantic import Field as Limits
+
+from autocompress.data.source import Source
+from autocompress.schema import Frozen
+from autocompress.search.settings import Constraints, Execution, StudySettings
+from autocompress.search.space import Spaces, check_spaces
+from autocompress.tracking.config import TrackingConfig
+from autocompress.training.from_scratch import FromScratch
+
+
+class SearchConfig(Frozen):
+    """`search` names the scenario; `output` holds a folder per study, `cache` prepared data and trained models."""
+
+    search: str
+    data: Source
+    teacher: FromScratch
+    landmarks: dict[str, FromScratch]
+    search_spaces: Annotated[Spaces, AfterValidator(check_spaces)] = Limits(default_factory=dict)
+    study: StudySettings
+    constraints: Constraints
+    execution: Execution
+    tracking: TrackingConfig
+    output: Path = Path("outputs")
+    cache: Path = Path("~/.cache/autocompress")
+
+    @model_validator(mode="after")
+    def _space_is_legal(self) -> SearchConfig:
+        rungs = self.study.rungs
+        if list(rungs) != sorted(set(rungs)):
+            raise ValueError(f"study.rungs {list(rungs)} must grow from one to the next")
+        return self

@@ -1,0 +1,134 @@
+"""Files as the result contract describes them: quick while the study runs, in full when it closes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autocompress.artefact.bundle import Bundle
+from autocompress.artefact.runtime import open_session, score
+from autocompress.data.encode import clip_ids
+from autocompress.data.source import Split
+from autocompress.data.store import Dataset
+from autocompress.measure.bootstrap import auc_replicates, interval, weights
+from autocompress.measure.latency import BATCHES, FINAL_RUNS, interleaved, percentiles, speedup
+from autocompress.measure.machine import machine, machine_digest
+from autocompress.measure.quality import quality
+from autocompress.report.contract import Latency, MeasuredFile, MetricValue
+from autocompress.search.scene import Quick
+from autocompress.storage import write_json
+
+BOOTSTRAP_SEED = 20_261_123
+
+
+@dataclass(frozen=True)
+class Known:
+    """A file and what is known of it before the closing measurement."""
+
+    name: str
+    words: str
+    bundle: Bundle
+    quality: dict[str, dict[str, float]]
+    quick: Quick
+    parity: float | None = None
+
+
+def valid_quality(bundle: Bundle, dataset: Dataset, threads: int) -> dict[str, dict[str, float]]:
+    """Every metric of every task on the whole validation split, from the file."""
+    return quality(_scores(bundle, dataset, "valid", threads), dataset.labels("valid"), dataset.schema.task_names)
+
+
+def _scores(bundle: Bundle, dataset: Dataset, split: Split, threads: int) -> NDArray[np.float32]:
+    return score(open_session(bundle.model, threads), clip_ids(dataset.ids(split), bundle.encoder().rows))
+
+
+def describe(known: Known, teacher: Known, folder: Path) -> MeasuredFile:
+    """A file while the study runs: validation only, median latency at batch 256 only."""
+    return MeasuredFile(
+        name=known.name,
+        words=known.words,
+        artefact=str(known.bundle.folder.relative_to(folder)),
+        sha256=known.bundle.sha256,
+        model_bytes=known.bundle.model_bytes,
+        bundle_bytes=known.bundle.bundle_bytes,
+        compression_ratio=teacher.bundle.model_bytes / known.bundle.model_bytes,
+        quality={
+            task: {metric: MetricValue(valid=value) for metric, value in metrics.items()}
+            for task, metrics in known.quality.items()
+        },
+        latency_ms={"256": Latency(p50=known.quick.p50)},
+        speedup={"256": known.quick.speedup},
+        parity=known.parity,
+    )
+
+
+@dataclass(frozen=True)
+class TestSplit:
+    """The test split, opened: the teacher's AUC replicates, shared resampling weights."""
+
+    dataset: Dataset
+    threads: int
+    weights: NDArray[np.uint8]
+    teacher_auc: list[NDArray[np.float64]]
+    teacher_quality: dict[str, dict[str, float]]
+
+
+def open_test(teacher: Bundle, dataset: Dataset, threads: int) -> TestSplit:
+    """Scores the teacher on the test split and draws the replicates that every file will share."""
+    scores, labels = _scores(teacher, dataset, "test", threads), dataset.labels("test")
+    resampled = weights(len(labels), BOOTSTRAP_SEED)
+    replicates = [auc_replicates(scores[:, task], labels[:, task], resampled) for task in range(labels.shape[1])]
+    return TestSplit(dataset, threads, resampled, replicates, quality(scores, labels, dataset.schema.task_names))
+
+
+def measure_in_full(known: Known, teacher: Known, test: TestSplit, folder: Path) -> MeasuredFile:
+    """Test quality with intervals, and latency at every batch size, interleaved with the teacher's file.
+
+    AUC has bootstrap intervals and paired ones for the drop; the other metrics have test values and drops. The
+    measurement is stored beside the bundle, keyed by machine.
+    """
+    scores, labels = _scores(known.bundle, test.dataset, "test", test.threads), test.dataset.labels("test")
+    tested = quality(scores, labels, test.dataset.schema.task_names)
+    values: dict[str, dict[str, MetricValue]] = {}
+    for index, task in enumerate(test.dataset.schema.task_names):
+        replicates = auc_replicates(scores[:, index], labels[:, index], test.weights)
+        values[task] = {}
+        for metric, value in tested[task].items():
+            is_auc = metric == "auc"
+            values[task][metric] = MetricValue(
+                valid=known.quality[task][metric],
+                test=value,
+                test_ci95=interval(replicates) if is_auc else None,
+                test_drop=test.teacher_quality[task][metric] - value,
+                test_drop_ci95=interval(test.teacher_auc[index] - replicates) if is_auc else None,
+            )
+    latency, speedups = _latency(known.bundle, teacher.bundle, test.dataset)
+    quick = describe(known, teacher, folder)
+    measured = quick.model_copy(update={"quality": values, "latency_ms": latency, "speedup": speedups})
+    _store(known.bundle, measured)
+    return measured
+
+
+def _latency(bundle: Bundle, teacher: Bundle, dataset: Dataset) -> tuple[dict[str, Latency], dict[str, float]]:
+    latency, speedups = {}, {}
+    session, reference = open_session(bundle.model), open_session(teacher.model)
+    rows = bundle.encoder().rows
+    for batch in BATCHES:
+        ids = np.asarray(dataset.ids("valid")[:batch])
+        files = {"teacher": (reference, ids), "file": (session, clip_ids(ids, rows))}
+        times = interleaved(files, FINAL_RUNS[batch])
+        latency[str(batch)] = Latency.model_validate(percentiles(times["file"]))
+        speedups[str(batch)] = speedup(times["teacher"], times["file"])
+    return latency, speedups
+
+
+def _store(bundle: Bundle, measured: MeasuredFile) -> None:
+    facts: dict[str, Any] = measured.model_dump(mode="json", include={"sha256", "model_bytes", "latency_ms", "speedup"})
+    write_json(
+        bundle.folder.parent / f"{bundle.digest}.{machine_digest()}.json",
+        {"artefact": bundle.digest, **facts, "machine": machine()},
+    )

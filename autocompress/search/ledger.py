@@ -1,0 +1,253 @@
+"""The books of a running study: teacher, landmarks, trials, time; written to the front files and to MLflow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from autocompress.data.store import Dataset
+from autocompress.measure.machine import machine
+from autocompress.report.contract import (
+    DataSummary,
+    FrontFile,
+    HypervolumeStep,
+    Machine,
+    MeasuredFile,
+    Point,
+    TrialCounts,
+)
+from autocompress.report.csv_table import front_rows
+from autocompress.report.front_files import write_front
+from autocompress.report.html_page import front_page
+from autocompress.report.progress import Progress
+from autocompress.search.config import SearchConfig
+from autocompress.search.files import Known, describe
+from autocompress.search.plain_warnings import plain_warnings
+from autocompress.search.results import (
+    Finished,
+    bayes_auc,
+    dominated_by,
+    drop_dominated,
+    front_members,
+    hypervolume_history,
+    read_finished,
+)
+from autocompress.search.study import finished, seconds_used
+from autocompress.tracking import mlflow_runs
+from autocompress.tracking.connection import resolved_uri
+from autocompress.training.from_scratch import FromScratch, Trained
+
+State = str
+
+
+@dataclass
+class Ledger:
+    """Mutable on purpose: the one place where a study's progress is kept in memory."""
+
+    config: SearchConfig
+    study: optuna.Study
+    dataset: Dataset
+    folder: Path
+    started: float
+    before: float
+    show: Progress
+    run: mlflow_runs.StudyRun | None
+    landmarks: list[Known] = field(default_factory=list)
+    teacher_known: Known | None = None
+
+    @classmethod
+    def open(
+        cls,
+        config: SearchConfig,
+        study: optuna.Study,
+        dataset: Dataset,
+        folder: Path,
+        started: float,
+        show: Progress,
+    ) -> Ledger:
+        """Opens the MLflow run and prints where it is. `UserError` where the tracking database cannot be used."""
+        tags = {"search": config.search, "data": dataset.name, "synthetic": str(dataset.synthetic).lower()}
+        run = mlflow_runs.open_study(config.tracking, study.study_name, tags)
+        if run is not None:
+            show.note(f"MLflow tracking URI: {resolved_uri(config.tracking)}")
+        return cls(config, study, dataset, folder, started, seconds_used(study), show, run)
+
+    @property
+    def teacher(self) -> Known:
+        """The teacher's file; set once by the opening."""
+        assert self.teacher_known is not None
+        return self.teacher_known
+
+    @teacher.setter
+    def teacher(self, known: Known) -> None:
+        self.teacher_known = known
+
+    @property
+    def seconds(self) -> float:
+        """Running time of the study, over all resumes."""
+        return self.before + time.monotonic() - self.started
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until `study.minutes`; None without that limit."""
+        minutes = self.config.study.minutes
+        return None if minutes is None else 60 * minutes - self.seconds
+
+    def keep_time(self) -> None:
+        """Stores the running time, so that a resume goes on counting."""
+        self.study.set_user_attr("seconds", self.seconds)
+
+    def log_teacher(self, trained: Trained, config: FromScratch) -> None:
+        """The teacher as an MLflow run of its own."""
+        params = {**config.shape.model_dump(mode="json"), **config.training.model_dump(mode="json")}
+        metrics = flat_metrics(self.teacher)
+        folder = self.teacher.bundle.folder
+        name = f"teacher: {self.teacher.words}"
+        digest = trained.digest
+        self._tracked(lambda: mlflow_runs.log_teacher(self.run, name, digest, params, trained.history, metrics, folder))
+
+    def finished(self) -> list[Finished]:
+        """Complete trials whose files are kept."""
+        return read_finished(finished(self.study), self.teacher, self.config.constraints, self.folder)
+
+    def trial_ended(self, trial: FrozenTrial) -> None:
+        """Books a trial that is over: MLflow, the front files, the display, the time."""
+        self.keep_time()
+        state = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "stopped"}.get(trial.state, "failed")
+        attributes = trial.user_attrs
+        rungs = [
+            {"quality": r["quality"], "log10_bytes": r["vector"][1], "log10_speedup": -r["vector"][2]}
+            for r in attributes.get("rungs", [])
+        ]
+        metrics: dict[str, float | None] = {}
+        if trial.state is TrialState.COMPLETE:
+            metrics = {
+                "quality": -trial.values[0],
+                "model_bytes": attributes["model_bytes"],
+                "speedup": attributes["speedup"],
+                "p50_ms": attributes["p50"],
+                **{f"{t}_{m}": value for t, values in attributes["quality"].items() for m, value in values.items()},
+            }
+        words = attributes.get("words", "no plan")
+        seconds = trial.duration.total_seconds() if trial.duration else None
+        self._tracked(
+            lambda: mlflow_runs.log_trial(
+                self.run, trial.number, state, trial.params, rungs, metrics, words, seconds=seconds
+            )
+        )
+        if trial.state is TrialState.COMPLETE:
+            trials = self.finished()
+            members = front_members(trials)
+            drop_dominated(trials, members)
+            front = self.write("running", members)
+            self.show.front(len(front.points), front.hypervolume)
+            if any(member.number == trial.number for member in members):
+                folder = self.folder / "artefacts" / attributes["artefact"]
+                self._tracked(lambda: mlflow_runs.log_member(self.run, trial.number, folder))
+        self.show.time_left(self.seconds_left)
+        self.show.finished(trial.number, state)
+
+    def write(
+        self,
+        state: State,
+        members: list[Finished],
+        measured: dict[str, MeasuredFile] | None = None,
+    ) -> FrontFile:
+        """Writes front.json, front.csv and front.html. `measured` holds closing measurements by artefact digest."""
+        measured = measured or {}
+
+        def file(known: Known) -> MeasuredFile:
+            return measured.get(known.bundle.digest) or describe(known, self.teacher, self.folder)
+
+        trials = finished(self.study)
+        history = hypervolume_history(trials, self.teacher.bundle.model_bytes)
+        landmarks = tuple(file(landmark) for landmark in self.landmarks)
+        teacher = file(self.teacher)
+        points = tuple(
+            Point(
+                **{**file(member.known).model_dump(), "name": f"trial {member.number}"},
+                trial=member.number,
+                plan=member.plan,
+                feasible=member.feasible,
+                dominated_by=dominated_by(member.known, self.landmarks, self.teacher),
+            )
+            for member in members
+        )
+        constraints = {
+            name: float(value) for name, value in self.config.constraints.model_dump().items() if value is not None
+        }
+        reused = bool(self.study.user_attrs.get("test_reused"))
+        front = FrontFile(
+            study=self.study.study_name,
+            state=state,  # type: ignore[arg-type]
+            data=DataSummary(
+                name=self.dataset.name,
+                digest=self.dataset.digest,
+                synthetic=self.dataset.synthetic,
+                rows=self.dataset.rows,
+                bayes_auc=bayes_auc(self.dataset, "test" if state == "ended" else "valid"),
+            ),
+            machine=Machine.model_validate(machine()),
+            seed=self.config.study.seed,
+            wall_seconds=self.seconds,
+            trials=TrialCounts(
+                complete=sum(t.state is TrialState.COMPLETE for t in trials),
+                stopped=sum(t.state is TrialState.PRUNED for t in trials),
+                failed=sum(t.state is TrialState.FAIL for t in trials),
+            ),
+            hypervolume=history[-1][2] if history else 0.0,
+            hypervolume_history=tuple(HypervolumeStep(trial=n, seconds=s, hypervolume=h) for n, s, h in history),
+            test_reused=reused,
+            warnings=plain_warnings(teacher, landmarks, points, constraints, test_reused=reused),
+            constraints=constraints,
+            teacher=teacher,
+            landmarks=landmarks,
+            points=points,
+        )
+        write_front(front, self.folder)
+        return front
+
+    def close(self, front: FrontFile) -> None:
+        """Logs the final front and ends the MLflow run."""
+        steps = [(step.trial, step.hypervolume) for step in front.hypervolume_history]
+        rows: list[dict[str, Any]] = front_rows(front)
+        self._tracked(lambda: mlflow_runs.log_front(self.run, rows, front_page(front), steps))
+        self._tracked(lambda: mlflow_runs.close_study(self.run, "FINISHED"))
+
+    def interrupted(self) -> None:
+        """Keeps what there is: the time, the front without test values, the MLflow run as killed."""
+        self.keep_time()
+        if self.teacher_known is not None:
+            self.write("interrupted", front_members(self.finished()))
+        self._tracked(lambda: mlflow_runs.close_study(self.run, "KILLED"))
+
+    def failed(self) -> None:
+        """Marks the MLflow run."""
+        self.keep_time()
+        self._tracked(lambda: mlflow_runs.close_study(self.run, "FAILED"))
+
+    def _tracked(self, log: Callable[[], None]) -> None:
+        """Tracking must not end a study: where its database goes away, the study goes on and says so once."""
+        from mlflow.exceptions import MlflowException
+
+        if self.run is None:
+            return
+        try:
+            log()
+        except MlflowException as error:
+            self.run = None
+            self.show.note(f"MLflow is gone, the study goes on without it: {str(error).splitlines()[0]}")
+
+
+def flat_metrics(known: Known) -> dict[str, float | None]:
+    """`<task>_<metric>`, bytes and latency of a file."""
+    flat: dict[str, float | None] = {
+        f"{task}_{metric}": value for task, metrics in known.quality.items() for metric, value in metrics.items()
+    }
+    return {**flat, "model_bytes": known.bundle.model_bytes, "p50_ms": known.quick.p50, "speedup": known.quick.speedup}

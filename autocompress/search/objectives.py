@@ -1,0 +1,92 @@
+"""What is minimised, which differences count, and what is on the front.
+
+A vector is (-quality, log10 bytes, -log10 speed-up): quality is the mean over tasks of (validation AUC - teacher's),
+bytes those of model.onnx, speed-up the ratio of medians at batch 256.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import moocore
+import numpy as np
+from numpy.typing import NDArray
+
+TIES = (0.0002, math.log10(1.01), math.log10(1.05))
+"""Differences below these are ties, or noise would make a front: .0002 of AUC, 1 % of bytes, 5 % of latency."""
+
+REFERENCE_QUALITY = -0.02
+
+Vector = tuple[float, float, float]
+
+
+def vector(quality: float, model_bytes: int, speedup: float) -> Vector:
+    """The objectives of one file, all to be minimised."""
+    return (-quality, math.log10(model_bytes), -math.log10(speedup))
+
+
+def boxes(vectors: Sequence[Vector]) -> NDArray[np.float64]:
+    """Vectors (n, 3) in units of `TIES`, rounded: equal boxes are ties, and dominance of boxes is transitive.
+
+    Laumanns et al., "Combining Convergence and Diversity in Evolutionary Multiobjective Optimization", 2002.
+    """
+    return np.round(np.asarray(vectors, dtype=np.float64).reshape(-1, 3) / np.asarray(TIES))
+
+
+def front(vectors: Sequence[Vector]) -> list[int]:
+    """Indices of the non-dominated vectors, one per box (the one of best quality), by rising bytes."""
+    if not vectors:
+        return []
+    grid = boxes(vectors)
+    best: dict[tuple[float, ...], int] = {}
+    for index in np.flatnonzero(moocore.is_nondominated(grid, keep_weakly=True)).tolist():
+        key = tuple(grid[index])
+        if key not in best or vectors[index] < vectors[best[key]]:
+            best[key] = index
+    return sorted(best.values(), key=lambda index: vectors[index][1])
+
+
+def dominates(one: Vector, other: Vector) -> bool:
+    """Whether `one` is at least as good in every objective and better in one, ties not counting."""
+    left, right = boxes([one, other])
+    return bool((left <= right).all() and (left < right).any())
+
+
+def hypervolume(vectors: Sequence[Vector], teacher_bytes: int) -> float:
+    """Volume between the vectors and (-.02, teacher's bytes, teacher's latency): quality x decades x decades."""
+    reference = np.array(vector(REFERENCE_QUALITY, teacher_bytes, 1.0))
+    inside = [v for v in vectors if all(value < bound for value, bound in zip(v, reference, strict=True))]
+    return float(moocore.hypervolume(np.array(inside), ref=reference)) if inside else 0.0
+
+
+def survives(mine: Vector, others: Sequence[Vector], eta: int) -> bool:
+    """Whether a trial is among the best 1/eta of those seen at its rung, itself counted.
+
+    The stopping variant of asynchronous successive halving (Li et al., MLSys 2020), with non-dominated rank in place
+    of a loss and ties of rank broken by crowding distance (Schmucker et al., arXiv:2106.12639). Until eta^2 trials
+    were seen nobody is stopped.
+    """
+    seen = [*others, mine]
+    if len(seen) < eta**2:
+        return True
+    grid = boxes(seen)
+    ranks = moocore.pareto_rank(grid)
+    crowd = np.empty(len(seen))
+    for rank in np.unique(ranks):
+        members = np.flatnonzero(ranks == rank)
+        crowd[members] = crowding(grid[members])
+    better = (ranks < ranks[-1]) | ((ranks == ranks[-1]) & (crowd > crowd[-1]))
+    return int(better.sum()) < math.ceil(len(seen) / eta)
+
+
+def crowding(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Crowding distance (n,) of points (n, m), infinite at the ends of each objective (Deb et al., NSGA-II, 2002)."""
+    distance = np.zeros(len(points))
+    for column in points.T:
+        order = np.argsort(column, kind="stable")
+        spread = column[order[-1]] - column[order[0]]
+        distance[order[[0, -1]]] = np.inf
+        if spread > 0 and len(points) > 2:
+            distance[order[1:-1]] += (column[order[2:]] - column[order[:-2]]) / spread
+    return distance

@@ -1,0 +1,75 @@
+"""What stands before the first trial: the teacher, its file, the landmarks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from autocompress.artefact.bundle import Bundle
+from autocompress.data.store import Dataset
+from autocompress.models.shape import ModelShape
+from autocompress.search.config import SearchConfig
+from autocompress.search.files import Known, valid_quality
+from autocompress.search.landmarks import STOCK, ship_from_scratch, ship_stock
+from autocompress.search.ledger import Ledger
+from autocompress.search.objectives import REFERENCE_QUALITY, TIES
+from autocompress.search.scene import Quick, Scene
+from autocompress.training.from_scratch import train_from_scratch
+
+
+def study_key(config: SearchConfig, dataset: Dataset) -> dict[str, Any]:
+    """What tells studies apart: data, teacher, space, objectives, seed; not limits, workers or constraints."""
+    dumped = config.model_dump(mode="json")
+    return {
+        "data": dataset.digest,
+        "teacher": dumped["teacher"],
+        "landmarks": dumped["landmarks"],
+        "space": dumped["search_spaces"],
+        "rungs": dumped["study"]["rungs"],
+        "objectives": [*TIES, REFERENCE_QUALITY],
+        "seed": config.study.seed,
+    }
+
+
+def open_scene(
+    config: SearchConfig, dataset: Dataset, folder: Path, cache: Path, threads: int, ledger: Ledger
+) -> Scene:
+    """Trains (or finds) and ships the teacher and the landmarks, and enters them into the ledger.
+
+    The small landmarks are trained with the teacher's own budget of epochs, on labels alone.
+    """
+    show, seed = ledger.show, config.study.seed
+    show.phase(f"teacher: training {_shape_words(config.teacher.shape)}")
+    teacher = train_from_scratch(
+        config.teacher, dataset, seed, cache, lambda e, of, loss, auc: show.teacher_epoch(e + 1, of, loss, auc)
+    )
+    bundle = ship_from_scratch(teacher, "teacher", dataset, folder, cache)
+    scene = Scene(dataset, config.teacher.shape, teacher, bundle, cache, folder, threads, seed)
+    known = _know("teacher", _shape_words(config.teacher.shape), bundle, scene)
+    ledger.teacher = known
+    ledger.log_teacher(teacher, config.teacher)
+    show.phase("landmarks: the stock tool")
+    stock = ship_stock(bundle, dataset, folder)
+    ledger.landmarks.append(_know(STOCK, "stock int8 of ONNX Runtime", stock, scene))
+    for name, landmark in config.landmarks.items():
+        show.phase(f"landmarks: {name} from scratch, {_shape_words(landmark.shape)}")
+        trained = train_from_scratch(
+            landmark, dataset, seed, cache, lambda e, of, loss, auc: show.teacher_epoch(e + 1, of, loss, auc)
+        )
+        shipped = ship_from_scratch(trained, name, dataset, folder, cache)
+        ledger.landmarks.append(_know(name, f"from scratch, {_shape_words(landmark.shape)}", shipped, scene))
+    return scene
+
+
+def _know(name: str, words: str, bundle: Bundle, scene: Scene) -> Known:
+    rows = scene.dataset.encoder.rows
+    quick = scene.quick(bundle.model, rows)
+    if bundle.digest == scene.teacher_file.digest:
+        quick = Quick(quick.p50, 1.0)
+    return Known(name, words, bundle, valid_quality(bundle, scene.dataset, scene.threads), quick)
+
+
+def _shape_words(shape: ModelShape) -> str:
+    dim = shape.embedding_dim if isinstance(shape.embedding_dim, int) else "mixed"
+    tower = "x".join(map(str, shape.tower)) or "no tower"
+    return f"d {dim}, {shape.cross_layers} cross, {tower}"

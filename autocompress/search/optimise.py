@@ -1,0 +1,123 @@
+"""The loop of trials, inside Optuna's own `optimize`."""
+
+from __future__ import annotations
+
+import math
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from autocompress.compress.plan import Recovery
+from autocompress.search.config import SearchConfig
+from autocompress.search.files import valid_quality
+from autocompress.search.ledger import Ledger
+from autocompress.search.objectives import Vector, dominates, survives, vector
+from autocompress.search.results import mean_quality, violations
+from autocompress.search.scene import Scene
+from autocompress.search.space import suggest
+from autocompress.search.study import finished
+from autocompress.search.trial import Outcome, run_trial
+
+FAILURES_IN_A_ROW = 3
+
+
+def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Ledger) -> None:
+    """Runs trials until a limit of the study is reached. KeyboardInterrupt passes through.
+
+    A trial that raises is told as failed and the study goes on; after `FAILURES_IN_A_ROW` the last error is raised.
+    """
+    limit = config.study.n_trials
+    left = None if limit is None else limit - len(finished(study))
+    if (left is not None and left <= 0) or (ledger.seconds_left is not None and ledger.seconds_left <= 0):
+        return
+    if study.user_attrs.get("test_opened"):
+        study.set_user_attr("test_reused", True)
+    study.set_user_attr("closed", False)
+    ledger.show.phase("trials")
+    failures: list[Exception] = []
+
+    def objective(trial: optuna.Trial) -> Vector:
+        plan = suggest(trial, config.search_spaces, scene.shape, recoveries(config.study.rungs, scene))
+        words = plan.words(scene.shape)
+        trial.set_user_attr("words", words)
+        trial.set_user_attr("plan", plan.model_dump(mode="json"))
+        trial.set_user_attr("digest", plan.digest)
+        ledger.show.trial(trial.number, limit, words)
+        others = Others(study, trial.number)
+
+        def judge(rung: str, seen: Vector) -> bool:
+            if config.study.trial_pruner == "none":
+                return True
+            if rung == "gate":
+                return not any(dominates(other, seen) for other in others.complete())
+            return survives(seen, others.at(rung), config.study.eta)
+
+        try:
+            outcome = run_trial(plan, scene, judge, lambda rung, quality: ledger.show.rung(trial.number, rung, quality))
+        except Exception as error:
+            trial.set_user_attr("error", f"{type(error).__name__}: {error}")
+            failures.append(error)
+            raise
+        failures.clear()
+        trial.set_user_attr("rungs", outcome.rungs)
+        if outcome.stopped_at is not None:
+            trial.set_user_attr("stopped_at", outcome.stopped_at)
+            raise optuna.TrialPruned(outcome.stopped_at)
+        return _tell(trial, outcome, config, scene, ledger)
+
+    def ended(study: optuna.Study, trial: FrozenTrial) -> None:
+        ledger.trial_ended(trial)
+        if len(failures) >= FAILURES_IN_A_ROW:
+            raise failures[-1]
+        if ledger.seconds_left is not None and ledger.seconds_left <= 0:
+            study.stop()
+
+    study.optimize(objective, n_trials=left, callbacks=[ended], catch=(Exception,))
+
+
+def recoveries(rungs: tuple[int, ...], scene: Scene) -> list[Recovery]:
+    """One recovery per rung: the latest rows up to `rungs[i]`, in several epochs where there are fewer."""
+    rows = scene.dataset.rows["train"]
+    return [Recovery(data_share=min(1.0, rung / rows), epochs=max(1, math.floor(rung / rows))) for rung in rungs]
+
+
+class Others:
+    """What the other trials of the study showed at a rung; read once, when a trial starts."""
+
+    def __init__(self, study: optuna.Study, number: int) -> None:
+        self._trials = [trial for trial in finished(study) if trial.number != number]
+
+    def at(self, rung: str) -> list[Vector]:
+        """Vectors at a rung."""
+        return [
+            tuple(seen["vector"])
+            for trial in self._trials
+            for seen in trial.user_attrs.get("rungs", [])
+            if seen["rung"] == rung
+        ]
+
+    def complete(self) -> list[Vector]:
+        """Vectors of the complete trials."""
+        return [tuple(trial.values) for trial in self._trials if trial.state is TrialState.COMPLETE]
+
+
+def _tell(trial: optuna.Trial, outcome: Outcome, config: SearchConfig, scene: Scene, ledger: Ledger) -> Vector:
+    assert outcome.bundle is not None
+    assert outcome.quick is not None
+    quality = valid_quality(outcome.bundle, scene.dataset, scene.threads)
+    for name, value in {
+        "artefact": outcome.bundle.digest,
+        "sha256": outcome.bundle.sha256,
+        "quality": quality,
+        "model_bytes": outcome.bundle.model_bytes,
+        "p50": outcome.quick.p50,
+        "speedup": outcome.quick.speedup,
+        "parity": outcome.parity,
+        "study_seconds": ledger.seconds,
+    }.items():
+        trial.set_user_attr(name, value)
+    teacher = ledger.teacher.quality
+    broken = violations(config.constraints, quality, teacher, outcome.bundle.model_bytes, outcome.quick.p50)
+    for name, value in broken.items():
+        trial.set_constraint(name, value)
+    return vector(mean_quality(quality, teacher), outcome.bundle.model_bytes, outcome.quick.speedup)

@@ -1,0 +1,45 @@
+"""What a reader must hear before the numbers, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from autocompress.report.contract import MeasuredFile, Point
+
+
+def plain_warnings(
+    teacher: MeasuredFile,
+    landmarks: Sequence[MeasuredFile],
+    points: Sequence[Point],
+    constraints: Mapping[str, float],
+    *,
+    test_reused: bool,
+) -> tuple[str, ...]:
+    """Sentences about a teacher that is none, constraints that nothing keeps, and a test split opened before."""
+    said = []
+    for landmark in landmarks:
+        if landmark.words.startswith("from scratch"):
+            said += _against_teacher(teacher, landmark)
+    if points and not any(point.feasible for point in points):
+        kept = ", ".join(f"{name}={value:g}" for name, value in constraints.items())
+        said.append(f"No file keeps every constraint ({kept}): the front shows the best without them.")
+    if test_reused:
+        said.append("The study went on after its test split was opened: test values are no longer untouched.")
+    return tuple(said)
+
+
+def _against_teacher(teacher: MeasuredFile, landmark: MeasuredFile) -> list[str]:
+    said = []
+    for task, metrics in landmark.quality.items():
+        auc = metrics["auc"]
+        if auc.test_drop_ci95 is not None:
+            low, high = auc.test_drop_ci95
+            verdict = "beats" if high < 0 else "is level with" if low <= 0 else None
+        else:
+            verdict = "beats" if auc.valid >= teacher.quality[task]["auc"].valid else None
+        if verdict:
+            said.append(
+                f"On {task}, a {landmark.model_bytes / 1000:,.0f} KB model trained from scratch ({landmark.name}) "
+                f"{verdict} the teacher: a ratio against this teacher is no achievement there."
+            )
+    return said

@@ -1,0 +1,133 @@
+"""What a study has found, rebuilt at any moment from what its trials stored."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from autocompress.artefact.bundle import open_bundle
+from autocompress.data.source import Split
+from autocompress.data.store import Dataset
+from autocompress.measure.bootstrap import auc
+from autocompress.search.files import Known
+from autocompress.search.objectives import Vector, dominates, front, hypervolume, vector
+from autocompress.search.scene import Quick
+from autocompress.search.settings import Constraints
+
+Violations = dict[str, float]
+
+
+def mean_quality(quality: Mapping[str, Mapping[str, float]], teacher: Mapping[str, Mapping[str, float]]) -> float:
+    """Mean over tasks of (AUC - teacher's AUC)."""
+    return float(np.mean([quality[task]["auc"] - teacher[task]["auc"] for task in teacher]))
+
+
+def violations(
+    constraints: Constraints,
+    quality: Mapping[str, Mapping[str, float]],
+    teacher: Mapping[str, Mapping[str, float]],
+    model_bytes: int,
+    p50: float,
+) -> Violations:
+    """How far each configured constraint is broken, relative to its bound; zero or less where it is kept."""
+    found: Violations = {}
+    if constraints.auc_drop is not None:
+        worst = max(teacher[task]["auc"] - quality[task]["auc"] for task in teacher)
+        found["auc_drop"] = worst - constraints.auc_drop
+    if constraints.max_bytes is not None:
+        found["max_bytes"] = model_bytes / constraints.max_bytes - 1.0
+    if constraints.max_latency_ms is not None:
+        found["max_latency_ms"] = p50 / constraints.max_latency_ms - 1.0
+    return found
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial that ran to its end, read back from the study."""
+
+    number: int
+    seconds: float
+    vector: Vector
+    known: Known
+    plan: dict[str, Any]
+    feasible: bool
+
+
+def read_finished(
+    trials: Sequence[FrozenTrial], teacher: Known, constraints: Constraints, folder: Path
+) -> list[Finished]:
+    """Complete trials with their files; those whose bundle was dropped because another dominates it are left out."""
+    result = []
+    for trial in trials:
+        attributes = trial.user_attrs
+        if trial.state is not TrialState.COMPLETE or not (folder / "artefacts" / attributes["artefact"]).is_dir():
+            continue
+        quick = Quick(attributes["p50"], attributes["speedup"])
+        bundle = open_bundle(folder / "artefacts" / attributes["artefact"])
+        known = Known(
+            f"trial {trial.number}", attributes["words"], bundle, attributes["quality"], quick, attributes["parity"]
+        )
+        broken = violations(constraints, known.quality, teacher.quality, bundle.model_bytes, quick.p50)
+        result.append(
+            Finished(
+                trial.number,
+                float(attributes["study_seconds"]),
+                vector(mean_quality(known.quality, teacher.quality), bundle.model_bytes, quick.speedup),
+                known,
+                attributes["plan"],
+                all(value <= 0 for value in broken.values()),
+            )
+        )
+    return result
+
+
+def front_members(finished: Sequence[Finished]) -> list[Finished]:
+    """The front: of the feasible trials, or of all where none is feasible; by rising bytes."""
+    candidates = [trial for trial in finished if trial.feasible] or list(finished)
+    return [candidates[index] for index in front([trial.vector for trial in candidates])]
+
+
+def drop_dominated(finished: Sequence[Finished], members: Sequence[Finished]) -> None:
+    """Removes bundles that are neither on the front nor on the front without constraints."""
+    kept = {trial.known.bundle.folder for trial in members}
+    kept |= {finished[index].known.bundle.folder for index in front([trial.vector for trial in finished])}
+    for trial in finished:
+        if trial.known.bundle.folder not in kept:
+            shutil.rmtree(trial.known.bundle.folder)
+
+
+def hypervolume_history(trials: Sequence[FrozenTrial], teacher_bytes: int) -> list[tuple[int, float, float]]:
+    """(trial, study seconds, hypervolume so far) after each complete trial."""
+    seen: list[Vector] = []
+    history = []
+    for trial in trials:
+        if trial.state is TrialState.COMPLETE:
+            seen.append((trial.values[0], trial.values[1], trial.values[2]))
+            seen = [seen[index] for index in front(seen)]
+            history.append((trial.number, float(trial.user_attrs["study_seconds"]), hypervolume(seen, teacher_bytes)))
+    return history
+
+
+def dominated_by(known: Known, landmarks: Sequence[Known], teacher: Known) -> str | None:
+    """Name of the first landmark that is better than a file in every respect that counts; ties do not."""
+    mine = _vector(known, teacher)
+    return next((other.name for other in landmarks if dominates(_vector(other, teacher), mine)), None)
+
+
+def _vector(known: Known, teacher: Known) -> Vector:
+    return vector(mean_quality(known.quality, teacher.quality), known.bundle.model_bytes, known.quick.speedup)
+
+
+def bayes_auc(dataset: Dataset, split: Split) -> dict[str, float] | None:
+    """AUC of the true probabilities on a split, per task: no model can do better. None of a real log."""
+    truth = dataset.truth(split)
+    if truth is None:
+        return None
+    labels = dataset.labels(split)
+    return {task: auc(truth[:, index], labels[:, index]) for index, task in enumerate(dataset.schema.task_names)}

@@ -1,0 +1,108 @@
+"""`autocompress search`: data, teacher, landmarks, trials, front; resumed, limited, interrupted or finished."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import optuna
+import torch
+
+from autocompress.data.store import prepare
+from autocompress.errors import UserError
+from autocompress.report.console import print_front
+from autocompress.report.front_files import read_front
+from autocompress.report.progress import Progress
+from autocompress.search.closing import close
+from autocompress.search.config import SearchConfig
+from autocompress.search.ledger import Ledger
+from autocompress.search.opening import open_scene, study_key
+from autocompress.search.optimise import optimise
+from autocompress.search.study import finished, open_storage, open_study, seconds_used, study_name
+from autocompress.tracking.connection import ui_command
+
+INTERRUPTED = 130
+
+
+def search(config: SearchConfig) -> int:
+    """Runs or resumes the study of `config` and prints its front; 0, or 130 where a person interrupted it.
+
+    `UserError` for bad input, before anything is written into the current folder.
+    """
+    started = time.monotonic()
+    cache = config.cache.expanduser()
+    threads = config.execution.threads or os.cpu_count() or 1
+    torch.set_num_threads(threads)
+    dataset = prepare(config.data, cache)
+    key = study_key(config, dataset)
+    name = config.study.name or study_name(config.search, dataset.name, key)
+    folder = config.output / name
+    with _lock(folder, name), Progress(name) as show:
+        storage = open_storage(config.study.storage)
+        study = open_study(storage, name, config.study, config.search_spaces)
+        if is_finished(study, config) and (folder / "front.json").is_file():
+            show.note(
+                f"study {name} is finished: {len(finished(study))} trials, {seconds_used(study) / 60:.1f} minutes. "
+                "A larger study.n_trials or study.minutes extends it."
+            )
+        else:
+            ledger = Ledger.open(config, study, dataset, folder, started, show)
+            try:
+                scene = open_scene(config, dataset, folder, cache, threads, ledger)
+                optimise(config, study, scene, ledger)
+                close(study, scene, ledger)
+            except KeyboardInterrupt:
+                ledger.interrupted()
+                show.note("interrupted: the front so far is kept; the same command goes on from here")
+                if (folder / "front.json").is_file():
+                    _show_front(config, folder)
+                return INTERRUPTED
+            except BaseException:
+                ledger.failed()
+                raise
+    _show_front(config, folder)
+    return 0
+
+
+def is_finished(study: optuna.Study, config: SearchConfig) -> bool:
+    """Whether the study was closed and neither limit lets it go on."""
+    if not study.user_attrs.get("closed"):
+        return False
+    trials, minutes = config.study.n_trials, config.study.minutes
+    spent = trials is not None and len(finished(study)) >= trials
+    return spent or (minutes is not None and seconds_used(study) >= 60 * minutes)
+
+
+def _show_front(config: SearchConfig, folder: Path) -> None:
+    commands = {
+        "compare the trials": ui_command(config.tracking),
+        "watch the study": f"optuna-dashboard {config.study.storage}",
+    }
+    print_front(read_front(folder), folder=folder, commands=commands)
+
+
+@contextmanager
+def _lock(folder: Path, name: str) -> Iterator[None]:
+    """Holds the study's folder; a folder that this call made and left without a front is removed again."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    stream: IO[str]
+    try:
+        with (folder / ".lock").open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise UserError(f"study.name: {name} is being searched by another run of this command") from error
+            yield
+    finally:
+        if made and not (folder / "artefacts").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            for path in made[1:]:
+                if path.is_dir() and not any(path.iterdir()):
+                    path.rmdir()

@@ -1,0 +1,105 @@
+"""What every trial of a study shares: the data, the teacher with its file, and how files are judged against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from autocompress.artefact.bundle import Bundle
+from autocompress.artefact.runtime import open_session, score
+from autocompress.compress.transform import Context
+from autocompress.data.encode import clip_ids
+from autocompress.data.store import Dataset
+from autocompress.measure.bootstrap import auc
+from autocompress.measure.latency import QUICK_SECONDS, interleaved, speedup
+from autocompress.models.shape import ModelShape
+from autocompress.training.from_scratch import Trained, teacher_logits
+
+QUICK_BATCH, QUICK_RUNS = 256, 200
+SAMPLE_ROWS = 8_192
+"""Training rows that calibrations and importances look at."""
+RUNG_ROWS = 100_000
+"""Validation rows that rungs are judged on; a finished trial is judged on all."""
+
+
+@dataclass(frozen=True)
+class Quick:
+    """A quick look at a file: median milliseconds at batch 256, and the speed-up over the teacher's file."""
+
+    p50: float
+    speedup: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Built once per process; everything expensive in it is computed once, on first use."""
+
+    dataset: Dataset
+    shape: ModelShape
+    teacher: Trained
+    teacher_file: Bundle
+    cache: Path
+    folder: Path
+    threads: int
+    seed: int
+
+    @cached_property
+    def context(self) -> Context:
+        """A fixed sample of the training rows."""
+        total = self.dataset.rows["train"]
+        rows = np.sort(np.random.default_rng(self.seed).choice(total, min(SAMPLE_ROWS, total), replace=False))
+        ids, labels = self.dataset.ids("train")[rows], self.dataset.labels("train")[rows]
+        return Context(
+            self.dataset.schema,
+            self.dataset.counts,
+            torch.from_numpy(ids.astype(np.int64)),
+            torch.from_numpy(labels.astype(np.float32)),
+        )
+
+    @cached_property
+    def soft(self) -> NDArray[np.float32]:
+        """The teacher's logits on the training split."""
+        return teacher_logits(self.teacher, self.teacher_file.model, self.dataset, self.threads)
+
+    @cached_property
+    def teacher_session(self) -> onnxruntime.InferenceSession:
+        """The teacher's file on one thread."""
+        return open_session(self.teacher_file.model)
+
+    @cached_property
+    def rung_rows(self) -> NDArray[np.int64]:
+        """Evenly spread validation rows."""
+        total = self.dataset.rows["valid"]
+        return np.linspace(0, total - 1, min(RUNG_ROWS, total)).astype(np.int64)
+
+    @cached_property
+    def teacher_rung_auc(self) -> list[float]:
+        """The teacher's AUC per task on `rung_rows`."""
+        return self.rung_auc(self.teacher_file.model, self.dataset.encoder.rows)
+
+    def rung_auc(self, path: Path, rows: tuple[int, ...]) -> list[float]:
+        """AUC per task of a file on `rung_rows`; `rows` are its embedding rows per field."""
+        ids = clip_ids(self.dataset.ids("valid")[self.rung_rows], rows)
+        labels = self.dataset.labels("valid")[self.rung_rows]
+        scores = score(open_session(path, self.threads), ids)
+        return [auc(scores[:, task], labels[:, task]) for task in range(labels.shape[1])]
+
+    def rung_quality(self, path: Path, rows: tuple[int, ...]) -> float:
+        """Mean over tasks of (AUC - teacher's AUC) on `rung_rows`."""
+        return float(np.mean(np.subtract(self.rung_auc(path, rows), self.teacher_rung_auc)))
+
+    def quick(self, path: Path, rows: tuple[int, ...]) -> Quick:
+        """Latency at batch 256 on one thread, interleaved with the teacher's file."""
+        ids = np.asarray(self.dataset.ids("valid")[:QUICK_BATCH])
+        files = {
+            "teacher": (self.teacher_session, ids),
+            "file": (open_session(path), clip_ids(ids, rows)),
+        }
+        times = interleaved(files, QUICK_RUNS, warmup=3, seconds=QUICK_SECONDS)
+        return Quick(float(np.median(times["file"])), speedup(times["teacher"], times["file"]))

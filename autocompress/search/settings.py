@@ -1,0 +1,51 @@
+"""What a person may set about a study, its limits and its constraints."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field as Limits
+
+from autocompress.schema import Frozen
+
+Scalar = bool | int | float | str
+Positive = Annotated[float, Limits(gt=0.0)]
+
+
+class StudySettings(Frozen):
+    """`name` null means `<search>-<data>-<8 hex>`.
+
+    `n_trials` counts all trials of the study and `minutes` all its running time up to the closing measurement, both
+    over every resume; null means no limit. `rungs` are training rows that a student has seen at each rung, growing.
+    `recipes` are parameter values (by Optuna name) that a new study tries first; those that the space does not hold
+    are left out.
+    """
+
+    name: str | None = None
+    storage: str = "sqlite:///autocompress.db"
+    n_trials: Annotated[int, Limits(ge=1)] | None = 60
+    minutes: Positive | None = 4.0
+    seed: Annotated[int, Limits(ge=0)] = 0
+    sampler: Literal["tpe", "nsga2", "random"] = "tpe"
+    trial_pruner: Literal["asha", "none"] = "asha"
+    eta: Annotated[int, Limits(ge=2)] = 2
+    rungs: tuple[Annotated[int, Limits(ge=1)], ...] = Limits((80_000, 320_000), min_length=1)
+    recipes: tuple[dict[str, Scalar], ...] = ()
+
+
+class Constraints(Frozen):
+    """Points that break one are not on the front while any point keeps them all; null means unconstrained.
+
+    `auc_drop` bounds the worst task's validation AUC below the teacher's, `max_bytes` the model file,
+    `max_latency_ms` the median at batch 256 on one thread.
+    """
+
+    auc_drop: Annotated[float, Limits(ge=0.0)] | None = None
+    max_bytes: Annotated[int, Limits(ge=1)] | None = None
+    max_latency_ms: Positive | None = None
+
+
+class Execution(Frozen):
+    """`threads` for training and evaluation; null means every core. Latency is always measured on one."""
+
+    threads: Annotated[int, Limits(ge=1)] | None = None

@@ -1,0 +1,156 @@
+"""Search spaces: YAML knobs in, an Optuna trial's suggestions out, a legal plan made of them.
+
+`search_spaces/<name>.yaml` of a compression method is named after its `kind` and holds one knob per field of it, and
+`when: [true, false]` where the method may be left out. `student.yaml` holds knobs of the student's shape (values that
+are absent keep the teacher's), `recovery.yaml` of the training after each stage, `distillation.yaml` of its objective.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, cast
+
+import optuna
+from pydantic import Field as Limits
+from pydantic import ValidationError, model_validator
+
+from autocompress import family
+from autocompress.compress.plan import PACKAGE, Objective, Plan, Recovery, Stage
+from autocompress.compress.transform import Transform
+from autocompress.errors import UserError, nearest
+from autocompress.models.shape import ModelShape
+from autocompress.schema import Frozen
+
+WHEN = "when"
+
+
+class Range(Frozen):
+    """Numbers from `low` to `high`, both included; integers where both are integers."""
+
+    low: int | float
+    high: int | float
+    log: bool = False
+    step: Annotated[float, Limits(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Range:
+        if self.low >= self.high:
+            raise ValueError(f"low {self.low} is not below high {self.high}")
+        if self.log and (self.low <= 0 or self.step is not None):
+            raise ValueError("a log range needs low > 0 and no step")
+        return self
+
+
+Knob = Range | list[Any] | bool | int | float | str | None
+"""A range, a list of choices, or a fixed value."""
+Spaces = dict[str, dict[str, Knob]]
+
+
+def check_spaces(spaces: Spaces) -> Spaces:
+    """`UserError` naming the first space or knob that stands for nothing, with what is allowed."""
+    for name, knobs in spaces.items():
+        known = _models()
+        if name not in known:
+            raise UserError(
+                f"search_spaces.{name}: no compression method has this kind; allowed: "
+                f"{', '.join(sorted(known))}{nearest(name, known)}"
+            )
+        allowed = [key for key in known[name].model_fields if key != "kind"]
+        allowed += [WHEN] if name in family.members(PACKAGE) else []
+        for knob, values in knobs.items():
+            key = f"search_spaces.{name}.{knob}"
+            if knob not in allowed:
+                raise UserError(f"{key}: unknown knob; allowed: {', '.join(allowed)}{nearest(knob, allowed)}")
+            if isinstance(values, list) and not values:
+                raise UserError(f"{key}: has no choice left")
+            if knob != WHEN:
+                _check_values(key, known[name], knob, values)
+    return spaces
+
+
+def _models() -> dict[str, type[Frozen]]:
+    shapes: dict[str, type[Frozen]] = {"student": ModelShape, "recovery": Recovery, "distillation": Objective}
+    return {**family.members(PACKAGE), **shapes}
+
+
+def _check_values(key: str, model: type[Frozen], knob: str, values: Knob) -> None:
+    ends = [values.low, values.high] if isinstance(values, Range) else values if isinstance(values, list) else [values]
+    for value in ends:
+        try:
+            model.model_validate({knob: value})
+        except ValidationError as error:
+            for fault in error.errors():
+                if fault["loc"] and fault["loc"][0] == knob:
+                    raise UserError(f"{key}: {value!r} does not fit: {fault['msg']}") from error
+
+
+def suggest(trial: optuna.Trial, spaces: Spaces, teacher: ModelShape, recoveries: Iterable[Recovery]) -> Plan:
+    """A plan: everything applied in the first stage, then one stage per entry of `recoveries` (growing data).
+
+    Every parameter is called `<space>.<knob>`; the knobs of a method exist only where it is chosen.
+    """
+    transforms = []
+    for kind in legal_order(kind for kind in spaces if kind in family.members(PACKAGE)):
+        knobs = dict(spaces[kind])
+        if _suggest(trial, f"{kind}.{WHEN}", knobs.pop(WHEN, True)):
+            transforms.append(family.parse(PACKAGE, {"kind": kind, **_suggest_all(trial, kind, knobs)}))
+    student = teacher.model_copy(update=_suggest_all(trial, "student", spaces.get("student", {})))
+    objective = Objective(**_suggest_all(trial, "distillation", spaces.get("distillation", {})))
+    training = _suggest_all(trial, "recovery", spaces.get("recovery", {}))
+    stages = []
+    for index, recovery in enumerate(recoveries):
+        trained = recovery.model_copy(update={**training, "objective": objective})
+        stages.append(
+            Stage(transforms=tuple(cast(list[Transform], transforms)) if index == 0 else (), recovery=trained)
+        )
+    return Plan.model_validate(Plan(student=ModelShape.model_validate(student.model_dump()), stages=tuple(stages)))
+
+
+def legal_order(kinds: Iterable[str]) -> list[str]:
+    """The kinds in an order in which each may follow all before it; `ValueError` where there is none."""
+    left, order = sorted(kinds), []
+    known = cast(Mapping[str, type[Transform]], family.members(PACKAGE))
+    while left:
+        first = next((k for k in left if all(k in known[other].follows for other in left if other != k)), None)
+        if first is None:
+            raise ValueError(f"no legal order of {', '.join(left)}")
+        left.remove(first)
+        order.append(first)
+    return order
+
+
+def in_space(recipe: Mapping[str, Any], spaces: Spaces) -> bool:
+    """Whether every value of a recipe is one that the space could suggest."""
+    for name, value in recipe.items():
+        space, _, knob = name.partition(".")
+        known = spaces.get(space, {})
+        if knob not in known or not _contains(known[knob], value):
+            return False
+    return True
+
+
+def _contains(knob: Knob, value: Any) -> bool:
+    if isinstance(knob, Range):
+        return isinstance(value, int | float) and knob.low <= value <= knob.high
+    return value in [_scalar(choice) for choice in knob] if isinstance(knob, list) else False
+
+
+def _suggest_all(trial: optuna.Trial, space: str, knobs: Mapping[str, Knob]) -> dict[str, Any]:
+    return {knob: _suggest(trial, f"{space}.{knob}", values) for knob, values in knobs.items()}
+
+
+def _suggest(trial: optuna.Trial, name: str, knob: Knob) -> Any:
+    if isinstance(knob, Range):
+        if isinstance(knob.low, int) and isinstance(knob.high, int):
+            return trial.suggest_int(name, knob.low, knob.high, step=int(knob.step or 1), log=knob.log)
+        return trial.suggest_float(name, knob.low, knob.high, step=knob.step, log=knob.log)
+    if isinstance(knob, list):
+        chosen = trial.suggest_categorical(name, [_scalar(choice) for choice in knob])
+        return next(choice for choice in knob if _scalar(choice) == chosen)
+    return knob
+
+
+def _scalar(choice: Any) -> bool | int | float | str | None:
+    """Optuna stores scalars: a list or map choice stands there as its JSON."""
+    return choice if choice is None or isinstance(choice, bool | int | float | str) else json.dumps(choice)

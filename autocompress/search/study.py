@@ -1,0 +1,94 @@
+"""The Optuna study of a search: its name, its storage, what a resume finds, its sampler."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from autocompress.digest import json_digest
+from autocompress.errors import UserError
+from autocompress.search.settings import StudySettings
+from autocompress.search.space import Spaces, in_space
+
+DIRECTIONS = ("minimize", "minimize", "minimize")
+OBJECTIVES = ("-(mean AUC - teacher's)", "log10 model bytes", "log10 (1 / speed-up), batch 256")
+BUSY_SECONDS = 30
+STARTUP_TRIALS = 12
+
+
+def study_name(scenario: str, data: str, key: dict[str, Any]) -> str:
+    """`<scenario>-<data>-<8 hex>`; the hex is over `key`: data, teacher, space, objectives and seed."""
+    return f"{scenario}-{data}-{json_digest(key)[:8]}"
+
+
+def open_storage(url: str) -> RDBStorage:
+    """A relational storage; SQLite with a write-ahead log, which makes a trial ten times cheaper to store.
+
+    `UserError` naming `study.storage` where the URL is malformed or nobody answers there.
+    """
+    try:
+        sqlite = make_url(url).get_backend_name() == "sqlite"
+        arguments = {"timeout": BUSY_SECONDS} if sqlite else {"connect_timeout": 5}
+        storage = RDBStorage(url, engine_kwargs={"connect_args": arguments}, skip_table_creation=False)
+    except (ArgumentError, NoSuchModuleError, SQLAlchemyError, ImportError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"study.storage={url}: cannot be used: {reason}") from error
+    if sqlite:
+        event.listen(storage.engine, "connect", _write_ahead)
+        storage.engine.dispose()
+    return storage
+
+
+def _write_ahead(connection: sqlite3.Connection, _: object) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def open_study(storage: RDBStorage, name: str, settings: StudySettings, spaces: Spaces) -> optuna.Study:
+    """The study of this name, new or resumed.
+
+    Recipes are queued in a new study. The caller holds the study's lock, so a trial that is RUNNING belongs to a
+    process that died: it is told as failed, and its proposal is not made again. The sampler's seed comes from (seed,
+    trials stored), because a resumed sampler with the old seed would repeat its proposals.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(storage=storage, study_name=name, directions=list(DIRECTIONS), load_if_exists=True)
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+    if not study.get_trials(deepcopy=False):
+        study.set_metric_names(list(OBJECTIVES))
+        for recipe in settings.recipes:
+            if in_space(recipe, spaces):
+                study.enqueue_trial(dict(recipe))
+    study.sampler = _sampler(settings, settings.seed + 7919 * len(study.get_trials(deepcopy=False)))
+    return study
+
+
+def _sampler(settings: StudySettings, seed: int) -> optuna.samplers.BaseSampler:
+    match settings.sampler:
+        case "tpe":
+            return optuna.samplers.TPESampler(
+                multivariate=True, group=True, n_startup_trials=STARTUP_TRIALS, seed=seed, constant_liar=False
+            )
+        case "nsga2":
+            return optuna.samplers.NSGAIISampler(population_size=STARTUP_TRIALS, seed=seed)
+        case "random":
+            return optuna.samplers.RandomSampler(seed=seed)
+
+
+def finished(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials that are over: complete, stopped (PRUNED) or failed."""
+    over = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+    return study.get_trials(deepcopy=False, states=over)
+
+
+def seconds_used(study: optuna.Study) -> float:
+    """Running time of the study so far, over all resumes."""
+    return float(study.user_attrs.get("seconds", 0.0))

@@ -1,0 +1,136 @@
+"""One trial: gate, one-shot, rungs of growing data, then the file is exported, checked and measured."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from autocompress.artefact.bundle import Bundle, write_bundle
+from autocompress.artefact.export import export, parity
+from autocompress.compress.inherit import inherit
+from autocompress.compress.plan import Plan
+from autocompress.compress.transform import Record
+from autocompress.data.encode import truncate
+from autocompress.models.dcnv2 import Recommender
+from autocompress.search.objectives import Vector, vector
+from autocompress.search.scene import Quick, Scene
+from autocompress.training.fit import WARM, fit
+
+PARITY_ROWS = 2_000
+PARITY_BOUND = {False: 1e-5, True: 0.02}
+"""Largest allowed difference of a score between torch and the file, float and int8 (whether anything is int8)."""
+
+
+@dataclass
+class Outcome:
+    """What a trial showed; `stopped_at` is None when it ran to its end and has a bundle."""
+
+    stopped_at: str | None = None
+    rungs: list[dict[str, Any]] = field(default_factory=list)
+    bundle: Bundle | None = None
+    quick: Quick | None = None
+    parity: float | None = None
+    seconds: float = 0.0
+
+
+Judge = Callable[[str, Vector], bool]
+"""(rung name, vector) -> whether the trial goes on."""
+
+
+def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, float], None]) -> Outcome:
+    """Runs a plan as far as `judge` lets it; nothing of a stopped trial stays on disk.
+
+    `judge("gate", ...)` sees the plan on the teacher's weights at the teacher's own quality, `judge("one-shot", ...)`
+    its quality before training, `judge("rung i", ...)` after stage i but the last. Rung quality comes from the file
+    exported at that point. Raises `RuntimeError` where torch and the final file disagree.
+    """
+    outcome, started = Outcome(), time.perf_counter()
+    with TemporaryDirectory(prefix=".trial.", dir=scene.folder) as name:
+        draft = Path(name) / "model.onnx"
+        model, records = one_shot(plan, scene)
+        rows = model.bank.rows
+        export(model, scene.dataset.schema, draft, scene.cache)
+        size, quick = draft.stat().st_size, scene.quick(draft, rows)
+        outcome.quick = quick
+
+        def passes(rung: str, quality: float) -> bool:
+            seen = vector(quality, size, quick.speedup)
+            seconds = time.perf_counter() - started
+            outcome.rungs.append({"rung": rung, "quality": quality, "vector": list(seen), "seconds": seconds})
+            on_rung(rung, quality)
+            if judge(rung, seen):
+                return True
+            outcome.stopped_at = rung
+            return False
+
+        if not passes("gate", 0.0) or not passes("one-shot", scene.rung_quality(draft, rows)):
+            return _timed(outcome, started)
+        staged = any(stage.transforms for stage in plan.stages[1:])
+        if staged:
+            model, records = start(plan, scene), []
+        for index, stage in enumerate(plan.stages):
+            if staged:
+                records += [transform.apply(model, scene.context) for transform in stage.transforms]
+            distils = stage.recovery.objective.distillation_weight > 0
+            fit(
+                model,
+                scene.dataset,
+                stage.recovery,
+                soft=scene.soft if distils else None,
+                seed=scene.seed + index,
+                accumulator=WARM,
+            )
+            last = index + 1 == len(plan.stages)
+            if not last:
+                export(model, scene.dataset.schema, draft, scene.cache)
+                if not passes(f"rung {index + 1}", scene.rung_quality(draft, model.bank.rows)):
+                    return _timed(outcome, started)
+    outcome.bundle = ship(model, plan, records, scene)
+    outcome.quick = scene.quick(outcome.bundle.model, model.bank.rows)
+    outcome.parity = check_parity(
+        model, outcome.bundle, scene, integer=any(t.storage_bits() for t in plan.transforms())
+    )
+    return _timed(outcome, started)
+
+
+def start(plan: Plan, scene: Scene) -> Recommender:
+    """The student before any transform: the teacher's weights in the plan's shape."""
+    if plan.student == scene.shape:
+        return copy.deepcopy(scene.teacher.model)
+    return inherit(scene.teacher.model, plan.student, scene.context)
+
+
+def one_shot(plan: Plan, scene: Scene) -> tuple[Recommender, list[Record]]:
+    """The student after all transforms and no training, with their records."""
+    model = start(plan, scene)
+    return model, [transform.apply(model, scene.context) for transform in plan.transforms()]
+
+
+def ship(model: Recommender, plan: Plan, records: list[Record], scene: Scene) -> Bundle:
+    """Writes the bundle of a trained student into the study's `artefacts`."""
+    return write_bundle(
+        scene.folder / "artefacts",
+        lambda path: export(model, scene.dataset.schema, path, scene.cache),
+        truncate(scene.dataset.encoder, model.bank.rows),
+        plan=plan.model_dump(mode="json"),
+        records=records,
+        lineage={"data": scene.dataset.digest, "teacher": scene.teacher.digest, "seed": scene.seed},
+    )
+
+
+def check_parity(model: Recommender, bundle: Bundle, scene: Scene, *, integer: bool) -> float:
+    """Largest |score difference|; `RuntimeError` where it passes `PARITY_BOUND`."""
+    found = parity(model, bundle.model, scene.dataset.ids("valid")[:PARITY_ROWS])
+    if found > PARITY_BOUND[integer]:
+        raise RuntimeError(f"torch and the exported file differ by {found:.2g} in a score")
+    return found
+
+
+def _timed(outcome: Outcome, started: float) -> Outcome:
+    outcome.seconds = time.perf_counter() - started
+    return outcome

@@ -1,0 +1,1 @@
+"""Training: the Lightning module, the teacher, and recovery after a transform."""

@@ -1,0 +1,126 @@
+"""One call of Lightning's Trainer: a model, a recovery, the rows; no logger, bar or checkpoint of its own."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from autocompress.compress.plan import Recovery
+from autocompress.data.batches import Batches
+from autocompress.data.store import Dataset
+from autocompress.models.dcnv2 import Recommender
+from autocompress.training.lightning_module import RecommenderTraining
+
+FRESH, WARM = 1e-8, 1e-4
+"""Adagrad's first accumulator: a fresh table should move at once, an inherited one gently.
+
+A row's gradient is about 1/batch of its loss gradient, so its square is near 1e-8; warm starts behave as if each row
+had been seen thousands of times, which keeps the first steps from undoing what was inherited.
+"""
+
+EpochEnd = Callable[[int, float], None]
+
+
+def fit(
+    model: Recommender,
+    dataset: Dataset,
+    recovery: Recovery,
+    *,
+    soft: NDArray[np.float32] | None,
+    seed: int,
+    accumulator: float,
+    precision: str = "32-true",
+    on_epoch_end: EpochEnd | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> None:
+    """Trains `model` in place.
+
+    `soft` are teacher logits (train rows, tasks) or None. `on_epoch_end(epoch, loss)` is called with the model in
+    eval mode; a true `should_stop()` then ends the training. KeyboardInterrupt passes through.
+    """
+    torch.manual_seed(seed)
+    batches = Batches(
+        dataset.ids("train"),
+        dataset.labels("train"),
+        soft,
+        batch_size=recovery.batch_size,
+        share=recovery.data_share,
+        seed=seed,
+    )
+    module = RecommenderTraining(model, recovery, recovery.epochs * len(batches), accumulator)
+    _quiet()
+    trainer = Trainer(
+        max_epochs=recovery.epochs,
+        accelerator="auto",
+        devices=1,
+        precision=precision,  # type: ignore[arg-type]
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        callbacks=[_EpochEnd(model, on_epoch_end, should_stop)],
+    )
+    trainer.fit(module, batches)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    model.cpu().eval()
+
+
+class _EpochEnd(Callback):
+    def __init__(
+        self, model: Recommender, on_epoch_end: EpochEnd | None, should_stop: Callable[[], bool] | None
+    ) -> None:
+        self.model, self.call, self.should_stop = model, on_epoch_end, should_stop
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, RecommenderTraining)
+        if self.call is not None:
+            self.model.eval()
+            value = float("nan") if pl_module.last_loss is None else float(pl_module.last_loss)
+            self.call(trainer.current_epoch, value)
+            self.model.train()
+        if self.should_stop is not None and self.should_stop():
+            trainer.should_stop = True
+
+
+@torch.no_grad()
+def predict_logits(model: Recommender, ids: NDArray[np.int32], batch_size: int = 8192) -> NDArray[np.float32]:
+    """Logits (rows, tasks) of a model in eval mode, float32."""
+    model.eval()
+    parts = [
+        model(torch.from_numpy(ids[start : start + batch_size].astype(np.int64))).numpy()
+        for start in range(0, len(ids), batch_size)
+    ]
+    return np.concatenate(parts).astype(np.float32)
+
+
+@cache
+def fastest_precision() -> str:
+    """`bf16-mixed` where this processor multiplies bfloat16 matrices at least 1.3 times faster, else `32-true`."""
+    if torch.cuda.is_available():
+        return "bf16-mixed"
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        left, right = torch.ones(2048, 512, dtype=dtype), torch.ones(512, 512, dtype=dtype)
+        times = []
+        for _ in range(9):
+            start = time.perf_counter()
+            left @ right
+            times.append(time.perf_counter() - start)
+        seconds[dtype] = float(np.median(times))
+    return "bf16-mixed" if seconds[torch.float32] > 1.3 * seconds[torch.bfloat16] else "32-true"
+
+
+@cache
+def _quiet() -> None:
+    for name in ("pytorch_lightning", "lightning", "lightning.pytorch", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,132 @@
+"""The teacher: trained once per (data, configuration, seed), found again by digest; so are its logits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field as Limits
+from safetensors.torch import load_file, save_file
+
+from autocompress.artefact.runtime import open_session, score
+from autocompress.compress.plan import Recovery
+from autocompress.data.store import Dataset
+from autocompress.digest import json_digest
+from autocompress.measure.bootstrap import auc
+from autocompress.models.dcnv2 import Recommender, build
+from autocompress.models.shape import ModelShape
+from autocompress.schema import Frozen
+from autocompress.storage import new_file, new_folder
+from autocompress.training.fit import FRESH, fastest_precision, fit, predict_logits
+
+VALID_ROWS = 100_000
+"""Validation rows that decide when to stop: enough for an AUC to .002, few enough to cost a second."""
+
+
+class Training(Frozen):
+    """How a model is trained from scratch: up to `epochs` passes, the best epoch on validation kept."""
+
+    epochs: int = Limits(2, ge=1)
+    patience: int = Limits(1, ge=1, description="epochs without a better validation AUC before it stops")
+    learning_rate: float = Limits(1e-3, gt=0.0)
+    embedding_learning_rate: float = Limits(0.06, gt=0.0)
+    embedding_l2: float = Limits(0.0, ge=0.0)
+    batch_size: int = Limits(2048, ge=1)
+
+
+class FromScratch(Frozen):
+    """A shape and how it is trained on labels alone: the teacher, and the landmark it must beat."""
+
+    shape: ModelShape
+    training: Training = Training()
+
+
+EpochSeen = Callable[[int, int, float, float], None]
+"""Called after each epoch with (epoch, epochs, training loss, mean validation AUC)."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model trained from scratch, in eval mode, with what each epoch showed."""
+
+    model: Recommender
+    digest: str
+    history: list[dict[str, float]]
+    seconds: float
+    folder: Path
+
+
+def train_from_scratch(
+    config: FromScratch, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None = None
+) -> Trained:
+    """Trains, or loads from `cache`/models what equal data, configuration and seed gave before."""
+    key = {"data": dataset.digest, "model": config.model_dump(mode="json"), "seed": seed, "layout": 1}
+    digest = json_digest(key)
+    folder = cache / "models" / digest
+    torch.manual_seed(seed)
+    fields = dataset.schema.field_names
+    model = build(config.shape, fields, dataset.encoder.rows, len(dataset.schema.tasks))
+    if not (folder / "training.json").exists():
+        with new_folder(folder) as temporary:
+            facts = _train(model, config.training, dataset, seed, seen)
+            save_file({name: value.contiguous() for name, value in model.state_dict().items()}, temporary / "tensors")
+            (temporary / "training.json").write_text(json.dumps({"key": key, **facts}, indent=1, sort_keys=True))
+    model.load_state_dict(load_file(folder / "tensors"))
+    facts = json.loads((folder / "training.json").read_text())
+    return Trained(model.eval(), digest, facts["history"], facts["seconds"], folder)
+
+
+def _train(
+    model: Recommender, training: Training, dataset: Dataset, seed: int, seen: EpochSeen | None
+) -> dict[str, Any]:
+    import time
+
+    rows = np.linspace(0, dataset.rows["valid"] - 1, min(VALID_ROWS, dataset.rows["valid"])).astype(np.int64)
+    ids, labels = dataset.ids("valid")[rows], dataset.labels("valid")[rows]
+    history: list[dict[str, float]] = []
+    best: dict[str, torch.Tensor] = {}
+
+    def epoch_ended(epoch: int, loss: float) -> None:
+        logits = predict_logits(model, ids)
+        value = float(np.mean([auc(logits[:, task], labels[:, task]) for task in range(labels.shape[1])]))
+        if value >= max((epoch["valid_auc"] for epoch in history), default=-1.0):
+            best.update({name: tensor.detach().clone() for name, tensor in model.state_dict().items()})
+        history.append({"epoch": float(epoch), "loss": loss, "valid_auc": value})
+        if seen is not None:
+            seen(epoch, training.epochs, loss, value)
+
+    def out_of_patience() -> bool:
+        aucs = [epoch["valid_auc"] for epoch in history]
+        return len(aucs) - 1 - int(np.argmax(aucs)) >= training.patience
+
+    started = time.perf_counter()
+    recovery = Recovery(**training.model_dump(exclude={"patience"}))
+    fit(
+        model,
+        dataset,
+        recovery,
+        soft=None,
+        seed=seed,
+        accumulator=FRESH,
+        precision=fastest_precision(),
+        on_epoch_end=epoch_ended,
+        should_stop=out_of_patience,
+    )
+    model.load_state_dict(best)
+    return {"history": history, "seconds": time.perf_counter() - started}
+
+
+def teacher_logits(teacher: Trained, model_file: Path, dataset: Dataset, threads: int) -> NDArray[np.float32]:
+    """Logits of the teacher's ONNX file on the training split, (rows, tasks), memory-mapped, computed once."""
+    path = teacher.folder / "train_logits.npy"
+    if not path.exists():
+        scores = np.clip(score(open_session(model_file, threads), dataset.ids("train"), 4096), 1e-6, 1 - 1e-6)
+        with new_file(path) as temporary, temporary.open("wb") as stream:
+            np.save(stream, np.log(scores / (1 - scores)).astype(np.float32))
+    return np.load(path, mmap_mode="r")

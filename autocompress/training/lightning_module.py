@@ -1,0 +1,65 @@
+"""The Lightning module that trains every recommender, teacher or student."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+
+from autocompress.compress.plan import Recovery
+from autocompress.data.batches import Batch
+from autocompress.models.dcnv2 import Recommender
+from autocompress.training.objective import loss
+
+# torch warns once per process unless the choice is made; checking every sparse gradient costs time
+torch.sparse.check_sparse_tensor_invariants.disable()
+
+START_OF_DECAY = 0.5
+"""Share of the steps after which both learning rates fall linearly to zero."""
+
+
+class RecommenderTraining(LightningModule):
+    """Adagrad on the sparse rows of the tables, fused Adam on the dense part, `steps` steps in all.
+
+    Manual optimisation, because two optimizers step on one loss. L2 falls on the rows of the batch only
+    (`embedding_l2` x mean over rows of the squared norm), so that rare ids are not pulled to zero by batches without
+    them.
+    """
+
+    def __init__(self, model: Recommender, recovery: Recovery, steps: int, accumulator: float) -> None:
+        super().__init__()
+        self.model, self.recovery, self.steps, self.accumulator = model, recovery, steps, accumulator
+        self.automatic_optimization = False
+        self.last_loss: torch.Tensor | None = None
+
+    def configure_optimizers(self) -> Any:
+        """Adagrad with element-wise state for the tables, Adam for everything else."""
+        tables = torch.optim.Adagrad(
+            self.model.bank.parameters(),
+            lr=self.recovery.embedding_learning_rate,
+            initial_accumulator_value=self.accumulator,
+        )
+        dense = torch.optim.Adam(self.model.dense.parameters(), lr=self.recovery.learning_rate, fused=True)
+        return [tables, dense]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """One step of both optimizers."""
+        done = self.global_step / 2 / max(1, self.steps)  # Lightning counts the steps of both optimizers
+        factor = min(1.0, max(0.0, 1.0 - done) / (1.0 - START_OF_DECAY))
+        rates = (self.recovery.embedding_learning_rate, self.recovery.learning_rate)
+        optimizers = self.optimizers()
+        assert isinstance(optimizers, list)
+        for optimizer, rate in zip(optimizers, rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * factor
+            optimizer.zero_grad()
+        embedded = self.model.bank(batch.ids)
+        logits = self.model.dense(embedded).float()
+        value = loss(logits, batch.labels, batch.soft, self.recovery.objective)
+        self.last_loss = value.detach()
+        if self.recovery.embedding_l2:
+            value = value + self.recovery.embedding_l2 * embedded.float().square().sum() / len(batch.ids)
+        self.manual_backward(value)
+        for optimizer in optimizers:
+            optimizer.step()

@@ -99,7 +99,8 @@ def pack_nibbles(values: NDArray[np.int8]) -> NDArray[np.uint8]:
         values = np.pad(values, ((0, 0), (0, 1)))
     half = values.shape[1] // 2
     nibbles = (values + 8).astype(np.uint8)
-    return nibbles[:, :half] | (nibbles[:, half:] << 4)
+    packed: NDArray[np.uint8] = nibbles[:, :half] | (nibbles[:, half:] << np.uint8(4))
+    return packed
 
 
 def _tensor(name: str, values: NDArray[np.generic]) -> onnx.TensorProto:

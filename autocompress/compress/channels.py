@@ -114,7 +114,8 @@ def _scores(model: Recommender, context: Context, importance: str, names: list[s
     if importance == "gradient":
         dense.zero_grad(set_to_none=True)
         logits = dense(model.bank(context.ids).detach())
-        nn.functional.binary_cross_entropy_with_logits(logits, context.labels).backward()
+        value = nn.functional.binary_cross_entropy_with_logits(logits, context.labels)
+        torch.autograd.backward(value)
     elif importance == "activation":
         activity = _mean_activity(model, context.ids, names)
     scores = {}

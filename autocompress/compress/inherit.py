@@ -61,9 +61,7 @@ def _inherit_tables(teacher: Recommender, student: Recommender, context: Context
     ):
         if len(new_columns) > len(old_columns):
             name = context.schema.field_names[field]
-            raise ValueError(
-                f"embedding_dim {len(new_columns)} of {name} is more than the teacher's {len(old_columns)}"
-            )
+            raise ValueError(f"embedding_dim {len(new_columns)} of {name} exceeds the teacher's {len(old_columns)}")
         table = teacher.bank.table(field)
         frequency = torch.from_numpy(context.counts[field]).float()[: len(table), None]
         energy = (frequency * table.square()).sum(0) * reads[old_columns]
@@ -115,7 +113,9 @@ def _inherit_tower(old: nn.Sequential, new: nn.Sequential, columns: list[int]) -
 
 def _refit_head(teacher: Recommender, student: Recommender, ids: torch.Tensor) -> None:
     features: list[torch.Tensor] = []
-    hook = student.dense.head.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0]))
+    head = student.dense.get_submodule("head")
+    assert isinstance(head, nn.Linear)
+    hook = head.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0]))
     teacher.eval()
     student.eval()
     student(ids)
@@ -125,5 +125,5 @@ def _refit_head(teacher: Recommender, student: Recommender, ids: torch.Tensor) -
     gram = design.T @ design
     gram.diagonal().add_(RIDGE * gram.diagonal().mean())
     solution = torch.linalg.solve(gram, design.T @ wanted.double()).float()
-    student.dense.head.weight.copy_(solution[:-1].T)
-    student.dense.head.bias.copy_(solution[-1])
+    head.weight.copy_(solution[:-1].T)
+    head.bias.copy_(solution[-1])

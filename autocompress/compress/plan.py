@@ -94,11 +94,10 @@ class Plan(Frozen):
             said.append("tower " + ("x".join(map(str, self.student.tower)) or "none"))
         if self.student.cross_rank != teacher.cross_rank:
             said.append(f"rank {self.student.cross_rank}")
-        keeps = [transform.keeps() for transform in self.transforms() if transform.keeps()]
+        keeps = [kept for transform in self.transforms() if (kept := transform.keeps())]
         if keeps:
             said.append("keeps " + ", ".join(keeps))
-        bits = {kind: transform.storage_bits() for transform in self.transforms() for kind in [transform.kind]}
-        named = [f"{number}" for number in bits.values() if number is not None]
-        if named:
-            said.append("/".join(named) + " bit")
+        bits = [str(transform.storage_bits()) for transform in self.transforms() if transform.storage_bits()]
+        if bits:
+            said.append("/".join(bits) + " bit")
         return ", ".join(said) or "the teacher as it is"

@@ -16,7 +16,7 @@ class QuantizeTables(Frozen):
     """Every table at `bits` bits per value."""
 
     kind: Literal["quantize_tables"] = "quantize_tables"
-    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "quantize_dense", "quantize_tables"})
+    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "quantize_tables"})
     bits: Literal[8, 4] = 8
 
     def apply(self, model: Recommender, context: Context) -> Record:

@@ -25,7 +25,7 @@ class Rows(Frozen):
     """`keep` is the share of the vocabulary rows of all categorical fields together that stay."""
 
     kind: Literal["rows"] = "rows"
-    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels"})
+    follows: ClassVar[frozenset[str]] = frozenset({"rows"})
     keep: float = Limits(gt=0.0, le=1.0)
 
     def apply(self, model: Recommender, context: Context) -> Record:
@@ -52,7 +52,8 @@ class Rows(Frozen):
 def kept_rows(schema: Schema, counts: list[NDArray[np.int64]], keep: float) -> list[int]:
     """Rows per field when only the `keep` share of most frequent categorical ids stays; ties at the cut go."""
     categorical = [field.kind == "categorical" for field in schema.fields]
-    ranked = np.sort(np.concatenate([c[1:] for c, is_id in zip(counts, categorical, strict=True) if is_id] or [[]]))
+    ids = [field_counts[1:] for field_counts, is_id in zip(counts, categorical, strict=True) if is_id]
+    ranked = np.sort(np.concatenate([*ids, np.empty(0, dtype=np.int64)]))
     wanted = int(np.ceil(keep * len(ranked)))
     cut = ranked[len(ranked) - wanted] if wanted else np.inf
     rows = []

@@ -24,7 +24,8 @@ class Batch(NamedTuple):
 class Batches:
     """One epoch over the latest `share` of the rows, `batch_size` rows at a time, the last partial batch dropped.
 
-    The latest rows are the nearest to what will be served. Each iteration reshuffles, from (seed, iteration).
+    The latest rows are the nearest to what will be served. `soft` covers at least those rows. Each iteration
+    reshuffles, from (seed, iteration).
     """
 
     def __init__(
@@ -37,19 +38,21 @@ class Batches:
         share: float = 1.0,
         seed: int = 0,
     ) -> None:
-        self._arrays = (ids, labels, soft)
-        self._start = int(len(ids) * (1.0 - share))
-        self._batch_size = min(batch_size, len(ids) - self._start)
+        rows = max(1, round(len(ids) * share))
+        if soft is not None and len(soft) < rows:
+            raise ValueError(f"teacher logits cover {len(soft)} rows, {rows} are asked for")
+        self._arrays = (ids[-rows:], labels[-rows:], None if soft is None else soft[-rows:])
+        self._batch_size = min(batch_size, rows)
         self._seed, self._iteration = seed, 0
 
     def __len__(self) -> int:
-        return (len(self._arrays[0]) - self._start) // self._batch_size
+        return len(self._arrays[0]) // self._batch_size
 
     def __iter__(self) -> Iterator[Batch]:
         draw = np.random.default_rng([self._seed, self._iteration])
         self._iteration += 1
         ids, labels, soft = self._arrays
-        starts = draw.permutation(np.arange(self._start, len(ids), BLOCK))
+        starts = draw.permutation(np.arange(0, len(ids), BLOCK))
         rows = (starts[:, None] + np.arange(BLOCK)).ravel()
         rows = rows[rows < len(ids)]
         for index in range(len(self)):

@@ -46,7 +46,9 @@ def _fit_field(column: pl.Series, field: Field) -> pl.Series:
     if field.kind == "numeric":
         present = column.cast(pl.Float64).drop_nulls().drop_nans()
         levels = np.linspace(0.0, 1.0, field.buckets + 1)[1:-1]
-        edges = np.unique(np.quantile(present.to_numpy(), levels, method="inverted_cdf")) if len(present) else []
+        edges: list[float] = []
+        if len(present):
+            edges = np.unique(np.quantile(present.to_numpy(), levels, method="inverted_cdf")).tolist()
         return pl.Series(field.name, edges, dtype=pl.Float64)
     counts = (
         pl.DataFrame({"value": column})

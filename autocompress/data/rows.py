@@ -14,6 +14,6 @@ from autocompress.storage import new_file
 def write_rows(source: RowSource, split: Split, output: Path) -> None:
     """Writes every field and label of the split to `output` (Parquet), in the order in which models score them."""
     frame = source.read(split)
-    check(frame, source.schema(), split)
+    check(frame, source.row_schema(), split)
     with new_file(output) as temporary:
         frame.select(pl.exclude(f"^{TRUTH}.*$")).write_parquet(temporary)

@@ -30,7 +30,7 @@ class RowSource(Protocol):
     def synthetic(self) -> bool:
         """Whether the rows are made up."""
 
-    def schema(self) -> Schema:
+    def row_schema(self) -> Schema:
         """Fields and tasks. `UserError` where the configuration names a missing column."""
 
     def content_digest(self) -> str:

@@ -35,11 +35,13 @@ class Dataset:
 
     def ids(self, split: Split) -> NDArray[np.int32]:
         """Encoded ids, int32, (rows, fields)."""
-        return np.load(self.folder / f"ids_{split}.npy", mmap_mode="r")
+        ids: NDArray[np.int32] = np.load(self.folder / f"ids_{split}.npy", mmap_mode="r")
+        return ids
 
     def labels(self, split: Split) -> NDArray[np.uint8]:
         """Labels in {0, 1}, uint8, (rows, tasks)."""
-        return np.load(self.folder / f"labels_{split}.npy", mmap_mode="r")
+        labels: NDArray[np.uint8] = np.load(self.folder / f"labels_{split}.npy", mmap_mode="r")
+        return labels
 
     def truth(self, split: Split) -> NDArray[np.float32] | None:
         """True probabilities, float32, (rows, tasks), of a simulator; None of a real log."""
@@ -64,7 +66,7 @@ def prepare(source: RowSource, cache: Path) -> Dataset:
     `UserError` where a column is missing, a label is not 0/1, or a split is empty or holds one class only; nothing is
     left behind then.
     """
-    schema = source.schema()
+    schema = source.row_schema()
     key = {
         "layout": LAYOUT,
         "kind": source.kind,

@@ -35,7 +35,8 @@ class Dense(nn.Module):
         parts = [hidden] if len(self.cross) or not len(self.tower) else []
         if len(self.tower):
             parts.append(self.tower(first))
-        return self.head(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))
+        logits: torch.Tensor = self.head(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))
+        return logits
 
 
 class Recommender(nn.Module):
@@ -47,7 +48,8 @@ class Recommender(nn.Module):
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Logits, one column per task."""
-        return self.dense(self.bank(ids))
+        logits: torch.Tensor = self.dense(self.bank(ids))
+        return logits
 
 
 def build(shape: ModelShape, field_names: tuple[str, ...], rows: Sequence[int], tasks: int) -> Recommender:

@@ -53,7 +53,8 @@ class EmbeddingBank(nn.Module):
         for index, (_, fields) in enumerate(self.groups):
             if field in fields:
                 start = int(self.get_buffer(f"offsets_{index}")[fields.index(field)])
-                return self.tables[index][start : start + self.rows[field]]
+                rows: torch.Tensor = self.tables[index][start : start + self.rows[field]]
+                return rows
         raise IndexError(f"field {field} of {len(self.rows)}")
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:

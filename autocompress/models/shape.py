@@ -25,6 +25,18 @@ class ModelShape(Frozen):
     tower: tuple[Width, ...] = (256, 256)
     dropout: float = Limits(0.0, ge=0.0, lt=1.0)
 
+    def larger_than(self, teacher: ModelShape) -> str | None:
+        """Name of the first respect in which this shape cannot be cut out of `teacher`'s; None where it can."""
+        mine, theirs = self.embedding_dim, teacher.embedding_dim
+        if isinstance(mine, int) and isinstance(theirs, int) and mine > theirs:
+            return "embedding_dim"
+        if self.cross_layers > teacher.cross_layers:
+            return "cross_layers"
+        widths = zip(self.tower, teacher.tower, strict=False)
+        if len(self.tower) > len(teacher.tower) or any(own > other for own, other in widths):
+            return "tower"
+        return None
+
     def dims(self, field_names: tuple[str, ...]) -> tuple[int, ...]:
         """Embedding dimension of each field. `ValueError` names a field of `embedding_dim` that is not there."""
         if isinstance(self.embedding_dim, int):

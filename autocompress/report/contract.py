@@ -71,7 +71,7 @@ class DataSummary(_Frozen):
     rows: dict[str, int]
     bayes_auc: dict[str, float] | None = Field(
         default=None,
-        description="task -> AUC of the true probabilities on the test split, or on validation until the study ends (simulators only)",
+        description="task -> AUC of the true probabilities (simulators only): on test once the study ended",
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, model_validator
 from pydantic import Field as Limits
 
 from autocompress.data.source import Source
+from autocompress.models.shape import ModelShape
 from autocompress.schema import Frozen
 from autocompress.search.settings import Constraints, Execution, StudySettings
 from autocompress.search.space import Spaces, check_spaces
@@ -36,4 +37,14 @@ class SearchConfig(Frozen):
         rungs = self.study.rungs
         if list(rungs) != sorted(set(rungs)):
             raise ValueError(f"study.rungs {list(rungs)} must grow from one to the next")
+        teacher = self.teacher.shape
+        for knob, values in self.search_spaces.get("student", {}).items():
+            for value in values if isinstance(values, list) else [values]:
+                shape = ModelShape.model_validate({**teacher.model_dump(), knob: value})
+                if shape.larger_than(teacher) == knob:
+                    had = getattr(teacher, knob)
+                    raise ValueError(
+                        f"search_spaces.student.{knob}={value}: larger than the teacher's {had}, whose weights it is "
+                        "to inherit"
+                    )
         return self

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -43,7 +43,11 @@ from autocompress.tracking import mlflow_runs
 from autocompress.tracking.connection import resolved_uri
 from autocompress.training.from_scratch import FromScratch, Trained
 
-State = str
+State = Literal["running", "interrupted", "ended"]
+STATES: dict[TrialState, Literal["complete", "stopped", "failed"]] = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "stopped",
+}
 
 
 @dataclass
@@ -119,7 +123,7 @@ class Ledger:
     def trial_ended(self, trial: FrozenTrial) -> None:
         """Books a trial that is over: MLflow, the front files, the display, the time."""
         self.keep_time()
-        state = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "stopped"}.get(trial.state, "failed")
+        state = STATES.get(trial.state, "failed")
         attributes = trial.user_attrs
         rungs = [
             {"quality": r["quality"], "log10_bytes": r["vector"][1], "log10_speedup": -r["vector"][2]}
@@ -185,7 +189,7 @@ class Ledger:
         reused = bool(self.study.user_attrs.get("test_reused"))
         front = FrontFile(
             study=self.study.study_name,
-            state=state,  # type: ignore[arg-type]
+            state=state,
             data=DataSummary(
                 name=self.dataset.name,
                 digest=self.dataset.digest,

@@ -44,7 +44,8 @@ def open_scene(
         config.teacher, dataset, seed, cache, lambda e, of, loss, auc: show.teacher_epoch(e + 1, of, loss, auc)
     )
     bundle = ship_from_scratch(teacher, "teacher", dataset, folder, cache)
-    scene = Scene(dataset, config.teacher.shape, teacher, bundle, cache, folder, threads, seed)
+    soft_rows = min(dataset.rows["train"], max(config.study.rungs))
+    scene = Scene(dataset, config.teacher.shape, teacher, bundle, cache, folder, threads, seed, soft_rows)
     known = _know("teacher", _shape_words(config.teacher.shape), bundle, scene)
     ledger.teacher = known
     ledger.log_teacher(teacher, config.teacher)

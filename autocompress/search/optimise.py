@@ -11,7 +11,7 @@ from autocompress.compress.plan import Recovery
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import valid_quality
 from autocompress.search.ledger import Ledger
-from autocompress.search.objectives import Vector, dominates, survives, vector
+from autocompress.search.objectives import HOPELESS, Vector, dominates, survives, vector
 from autocompress.search.results import mean_quality, violations
 from autocompress.search.scene import Scene
 from autocompress.search.space import suggest
@@ -50,6 +50,8 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
                 return True
             if rung == "gate":
                 return not any(dominates(other, seen) for other in others.complete())
+            if rung.startswith("rung") and -seen[0] < HOPELESS:
+                return False
             return survives(seen, others.at(rung), config.study.eta)
 
         try:
@@ -117,6 +119,7 @@ def _tell(trial: optuna.Trial, outcome: Outcome, config: SearchConfig, scene: Sc
     }.items():
         trial.set_user_attr(name, value)
     teacher = ledger.teacher.quality
+    ledger.show.rung(trial.number, "file", mean_quality(quality, teacher))
     broken = violations(config.constraints, quality, teacher, outcome.bundle.model_bytes, outcome.quick.p50)
     for name, value in broken.items():
         trial.set_constraint(name, value)

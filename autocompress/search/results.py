@@ -16,7 +16,7 @@ from autocompress.data.source import Split
 from autocompress.data.store import Dataset
 from autocompress.measure.bootstrap import auc
 from autocompress.search.files import Known
-from autocompress.search.objectives import Vector, dominates, front, hypervolume, vector
+from autocompress.search.objectives import REFERENCE_QUALITY, Vector, dominates, front, hypervolume, vector
 from autocompress.search.scene import Quick
 from autocompress.search.settings import Constraints
 
@@ -90,6 +90,8 @@ def read_finished(
 def front_members(finished: Sequence[Finished]) -> list[Finished]:
     """The front: of the feasible trials, or of all where none is feasible; by rising bytes."""
     candidates = [trial for trial in finished if trial.feasible] or list(finished)
+    # what lost more than the reference point adds nothing to the hypervolume, however small it is
+    candidates = [trial for trial in candidates if -trial.vector[0] > REFERENCE_QUALITY] or candidates
     return [candidates[index] for index in front([trial.vector for trial in candidates])]
 
 

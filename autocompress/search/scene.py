@@ -48,6 +48,7 @@ class Scene:
     folder: Path
     threads: int
     seed: int
+    soft_rows: int
 
     @cached_property
     def context(self) -> Context:
@@ -64,8 +65,8 @@ class Scene:
 
     @cached_property
     def soft(self) -> NDArray[np.float32]:
-        """The teacher's logits on the training split."""
-        return teacher_logits(self.teacher, self.teacher_file.model, self.dataset, self.threads)
+        """The teacher's logits on the latest `soft_rows` rows of the training split."""
+        return teacher_logits(self.teacher, self.teacher_file.model, self.dataset, self.soft_rows, self.threads)
 
     @cached_property
     def teacher_session(self) -> onnxruntime.InferenceSession:

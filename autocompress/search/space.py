@@ -95,7 +95,9 @@ def suggest(trial: optuna.Trial, spaces: Spaces, teacher: ModelShape, recoveries
         knobs = dict(spaces[kind])
         if _suggest(trial, f"{kind}.{WHEN}", knobs.pop(WHEN, True)):
             transforms.append(family.parse(PACKAGE, {"kind": kind, **_suggest_all(trial, kind, knobs)}))
-    student = teacher.model_copy(update=_suggest_all(trial, "student", spaces.get("student", {})))
+    student = ModelShape.model_validate(
+        {**teacher.model_dump(), **_suggest_all(trial, "student", spaces.get("student", {}))}
+    )
     objective = Objective(**_suggest_all(trial, "distillation", spaces.get("distillation", {})))
     training = _suggest_all(trial, "recovery", spaces.get("recovery", {}))
     stages = []
@@ -104,7 +106,7 @@ def suggest(trial: optuna.Trial, spaces: Spaces, teacher: ModelShape, recoveries
         stages.append(
             Stage(transforms=tuple(cast(list[Transform], transforms)) if index == 0 else (), recovery=trained)
         )
-    return Plan.model_validate(Plan(student=ModelShape.model_validate(student.model_dump()), stages=tuple(stages)))
+    return Plan(student=student, stages=tuple(stages))
 
 
 def legal_order(kinds: Iterable[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import warnings
 from typing import Any
 
 import optuna
@@ -17,7 +18,6 @@ from autocompress.errors import UserError
 from autocompress.search.settings import StudySettings
 from autocompress.search.space import Spaces, in_space
 
-DIRECTIONS = ("minimize", "minimize", "minimize")
 OBJECTIVES = ("-(mean AUC - teacher's)", "log10 model bytes", "log10 (1 / speed-up), batch 256")
 BUSY_SECONDS = 30
 STARTUP_TRIALS = 12
@@ -59,7 +59,11 @@ def open_study(storage: RDBStorage, name: str, settings: StudySettings, spaces: 
     trials stored), because a resumed sampler with the old seed would repeat its proposals.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(storage=storage, study_name=name, directions=list(DIRECTIONS), load_if_exists=True)
+    # metric names and grouped TPE are marked experimental; both are what the dashboard and the sampler need
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    study = optuna.create_study(
+        storage=storage, study_name=name, directions=["minimize"] * len(OBJECTIVES), load_if_exists=True
+    )
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
     if not study.get_trials(deepcopy=False):

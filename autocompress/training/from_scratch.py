@@ -122,11 +122,15 @@ def _train(
     return {"history": history, "seconds": time.perf_counter() - started}
 
 
-def teacher_logits(teacher: Trained, model_file: Path, dataset: Dataset, threads: int) -> NDArray[np.float32]:
-    """Logits of the teacher's ONNX file on the training split, (rows, tasks), memory-mapped, computed once."""
-    path = teacher.folder / "train_logits.npy"
+def teacher_logits(
+    teacher: Trained, model_file: Path, dataset: Dataset, rows: int, threads: int
+) -> NDArray[np.float32]:
+    """Logits of the teacher's ONNX file on the latest `rows` training rows, (rows, tasks), memory-mapped, cached."""
+    path = teacher.folder / f"train_logits_{rows}.npy"
     if not path.exists():
-        scores = np.clip(score(open_session(model_file, threads), dataset.ids("train"), 4096), 1e-6, 1 - 1e-6)
+        ids = dataset.ids("train")[-rows:]
+        scores = np.clip(score(open_session(model_file, threads), ids, 4096), 1e-6, 1 - 1e-6)
         with new_file(path) as temporary, temporary.open("wb") as stream:
             np.save(stream, np.log(scores / (1 - scores)).astype(np.float32))
-    return np.load(path, mmap_mode="r")
+    logits: NDArray[np.float32] = np.load(path, mmap_mode="r")
+    return logits

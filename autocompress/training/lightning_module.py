@@ -13,7 +13,7 @@ from autocompress.models.dcnv2 import Recommender
 from autocompress.training.objective import loss
 
 # torch warns once per process unless the choice is made; checking every sparse gradient costs time
-torch.sparse.check_sparse_tensor_invariants.disable()
+torch._C._set_check_sparse_tensor_invariants(False)
 
 START_OF_DECAY = 0.5
 """Share of the steps after which both learning rates fall linearly to zero."""

@@ -49,7 +49,7 @@ class AdsSimulator(Frozen):
     days: int = Limits(10, ge=3, le=365)
     seed: int = 1
 
-    def schema(self) -> Schema:
+    def row_schema(self) -> Schema:
         """Twenty fields, two tasks: `click` and, only where clicked, `conversion`."""
         fields = [Field(name=name, min_count=2) for name in CATEGORICAL]
         fields += [Field(name=name, kind="numeric") for name in NUMERIC]
@@ -134,19 +134,23 @@ def _world(days: int, seed: int) -> _World:
 
 def _zipf(ids: int, exponent: float) -> NDArray[np.float64]:
     weights = 1.0 / np.arange(1, ids + 1) ** exponent
-    return weights / weights.sum()
+    shares: NDArray[np.float64] = weights / weights.sum()
+    return shares
 
 
 def _pick(cumulative: NDArray[np.float64], uniform: NDArray[np.float64]) -> Ints:
-    return np.minimum(np.searchsorted(cumulative, uniform * cumulative[-1]), len(cumulative) - 1)
+    found: Ints = np.minimum(np.searchsorted(cumulative, uniform * cumulative[-1]), len(cumulative) - 1)
+    return found
 
 
 def _inner(left: Floats, rotation: Floats, right: Floats) -> Floats:
-    return np.einsum("nk,nk->n", left @ rotation, right) / np.float32(np.sqrt(RANK))
+    products: Floats = np.einsum("nk,nk->n", left @ rotation, right) / np.float32(np.sqrt(RANK))
+    return products
 
 
 def _sigmoid(logits: Floats) -> Floats:
-    return 1.0 / (1.0 + np.exp(-logits))
+    probabilities: Floats = (1.0 / (1.0 + np.exp(-logits))).astype(np.float32)
+    return probabilities
 
 
 def _day(day: int, rows: int, days: int, seed: int) -> pl.DataFrame:

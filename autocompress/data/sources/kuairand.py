@@ -48,7 +48,7 @@ class KuaiRand(Frozen):
     synthetic: ClassVar[bool] = False
     root: Path | None = None
 
-    def schema(self) -> Schema:
+    def row_schema(self) -> Schema:
         """Fields from the log and the three tables; tasks `click` and, where clicked, `long_view`."""
         fields = [Field(name=name, min_count=2) for name in CATEGORICAL]
         fields += [Field(name=name, kind="numeric", buckets=20) for name in NUMERIC]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -46,16 +47,17 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
     """Runs a plan as far as `judge` lets it; nothing of a stopped trial stays on disk.
 
     `judge("gate", ...)` sees the plan on the teacher's weights at the teacher's own quality, `judge("one-shot", ...)`
-    its quality before training, `judge("rung i", ...)` after stage i but the last. Rung quality comes from the file
-    exported at that point. Raises `RuntimeError` where torch and the final file disagree.
+    its quality before training, `judge("rung i", ...)` after stage i but the last. Rung quality comes from the file exported at
+    that point. Training can hurt (a log that is bound by noise overfits on its second epoch), so what is judged and
+    shipped is the best of the states that have every transform. Raises `RuntimeError` where torch and the final file
+    disagree.
     """
     outcome, started = Outcome(), time.perf_counter()
     with TemporaryDirectory(prefix=".trial.", dir=scene.folder) as name:
         draft = Path(name) / "model.onnx"
         model, records = one_shot(plan, scene)
-        rows = model.bank.rows
         export(model, scene.dataset.schema, draft, scene.cache)
-        size, quick = draft.stat().st_size, scene.quick(draft, rows)
+        size, quick = draft.stat().st_size, scene.quick(draft, model.bank.rows)
         outcome.quick = quick
 
         def passes(rung: str, quality: float) -> bool:
@@ -63,16 +65,19 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
             seconds = time.perf_counter() - started
             outcome.rungs.append({"rung": rung, "quality": quality, "vector": list(seen), "seconds": seconds})
             on_rung(rung, quality)
-            if judge(rung, seen):
+            if rung == f"rung {len(plan.stages)}" or judge(rung, seen):
                 return True
             outcome.stopped_at = rung
             return False
 
-        if not passes("gate", 0.0) or not passes("one-shot", scene.rung_quality(draft, rows)):
+        if not passes("gate", 0.0):
+            return _timed(outcome, started)
+        best, best_quality = copy.deepcopy(model), scene.rung_quality(draft, model.bank.rows)
+        if not passes("one-shot", best_quality):
             return _timed(outcome, started)
         staged = any(stage.transforms for stage in plan.stages[1:])
         if staged:
-            model, records = start(plan, scene), []
+            model, records, best_quality = start(plan, scene), [], -math.inf
         for index, stage in enumerate(plan.stages):
             if staged:
                 records += [transform.apply(model, scene.context) for transform in stage.transforms]
@@ -85,16 +90,17 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
                 seed=scene.seed + index,
                 accumulator=WARM,
             )
-            last = index + 1 == len(plan.stages)
-            if not last:
-                export(model, scene.dataset.schema, draft, scene.cache)
-                if not passes(f"rung {index + 1}", scene.rung_quality(draft, model.bank.rows)):
-                    return _timed(outcome, started)
-    outcome.bundle = ship(model, plan, records, scene)
-    outcome.quick = scene.quick(outcome.bundle.model, model.bank.rows)
-    outcome.parity = check_parity(
-        model, outcome.bundle, scene, integer=any(t.storage_bits() for t in plan.transforms())
-    )
+            export(model, scene.dataset.schema, draft, scene.cache)
+            quality = scene.rung_quality(draft, model.bank.rows)
+            whole = len(records) == len(plan.transforms())
+            if whole and quality > best_quality:
+                best, best_quality = copy.deepcopy(model), quality
+            if not passes(f"rung {index + 1}", best_quality if whole else quality):
+                return _timed(outcome, started)
+    outcome.bundle = ship(best, plan, records, scene)
+    outcome.quick = scene.quick(outcome.bundle.model, best.bank.rows)
+    integer = any(transform.storage_bits() for transform in plan.transforms())
+    outcome.parity = check_parity(best, outcome.bundle, scene, integer=integer)
     return _timed(outcome, started)
 
 

@@ -101,13 +101,16 @@ def open_bundle(folder: Path) -> Bundle:
         raise UserError(f"artefact: {folder} is no bundle: it has no {MANIFEST}")
     try:
         files = json.loads(path.read_text())["files"]
+        sizes = {name: int(facts["bytes"]) for name, facts in files.items() if facts["sha256"]}
         Schema.model_validate_json((folder / "schema.json").read_text())
-    except (ValueError, KeyError, OSError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, ValidationError) as error:
         raise UserError(f"artefact: {folder} cannot be read: {str(error).splitlines()[0]}") from error
-    for name, facts in files.items():
-        if Path(name).name != name or not (folder / name).is_file() or (folder / name).stat().st_size != facts["bytes"]:
-            raise UserError(f"artefact: {folder / name} is missing or does not have its {facts['bytes']} bytes")
-    return Bundle(folder, file_digest(path), {name: facts["bytes"] for name, facts in files.items()})
+    if absent := sorted({MODEL, encode.FILE, "schema.json"} - set(sizes)):
+        raise UserError(f"artefact: {folder} is no bundle: its {MANIFEST} does not list {absent[0]}")
+    for name, size in sizes.items():
+        if Path(name).name != name or not (folder / name).is_file() or (folder / name).stat().st_size != size:
+            raise UserError(f"artefact: {folder / name} is missing or does not have its {size} bytes")
+    return Bundle(folder, file_digest(path), sizes)
 
 
 def verify(bundle: Bundle) -> None:

@@ -40,21 +40,32 @@ def embedding_graph(bank: EmbeddingBank, ids: str, output: str) -> Graph:
             tensors.append(_tensor(name, table.numpy()))
             nodes.append(helper.make_node("Gather", [name, f"{name}.rows"], [f"{name}.found"]))
         else:
-            more_nodes, more_tensors = _packed(name, table, bank.bits)
+            more_nodes, more_tensors = _packed(name, table, bank.bits, bank.group_scales(index), rows.tolist())
             nodes += more_nodes
             tensors += more_tensors
         part = output if len(bank.groups) == 1 else f"{name}.flat"
-        nodes.append(helper.make_node("Reshape", [f"{name}.found", f"{name}.shape"], [part]))
+        scales = bank.group_scales(index)
+        if scales is None:
+            nodes.append(helper.make_node("Reshape", [f"{name}.found", f"{name}.shape"], [part]))
+        else:
+            # one multiplication of flat rows by a constant is several times cheaper than broadcasting a scale per row
+            tensors.append(_tensor(f"{name}.scales", scales.repeat_interleave(dim).numpy()))
+            nodes.append(helper.make_node("Reshape", [f"{name}.found", f"{name}.shape"], [f"{name}.unscaled"]))
+            nodes.append(helper.make_node("Mul", [f"{name}.unscaled", f"{name}.scales"], [part]))
         parts.append(part)
     if len(parts) > 1:
         nodes.append(helper.make_node("Concat", parts, [output], axis=1))
     return nodes, tensors
 
 
-def _packed(name: str, table: torch.Tensor, bits: int) -> Graph:
-    scales = row_scales(table, bits)
+def _packed(name: str, table: torch.Tensor, bits: int, field_scales: torch.Tensor | None, rows: list[int]) -> Graph:
+    """From `<name>.rows` (indices) to `<name>.found`, scaled by row but not yet by field."""
+    if field_scales is None:
+        scales = row_scales(table, bits)
+    else:
+        scales = field_scales.repeat_interleave(torch.tensor(rows))[:, None]
     values = codes(table, scales, bits).to(torch.int8).numpy()
-    tensors = [_tensor(f"{name}.scales", scales.to(torch.float16).numpy())]
+    tensors: list[onnx.TensorProto] = []
     if bits == 8:
         tensors.append(_tensor(name, values))
         nodes = [
@@ -76,12 +87,15 @@ def _packed(name: str, table: torch.Tensor, bits: int) -> Graph:
             helper.make_node("BitShift", [f"{name}.bytes", f"{name}.shift"], [nibbles[1]], direction="RIGHT"),
             helper.make_node("Concat", nibbles, [f"{name}.codes"], axis=-1),
         ]
-        dequantized = f"{name}.levels"
         if table.shape[1] % 2:
             tensors.append(_tensor(f"{name}.dims", np.arange(table.shape[1], dtype=np.int64)))
             nodes.append(helper.make_node("Gather", [f"{name}.codes", f"{name}.dims"], [f"{name}.used"], axis=-1))
         source = f"{name}.used" if table.shape[1] % 2 else f"{name}.codes"
-        nodes.append(helper.make_node("DequantizeLinear", [source, f"{name}.one", f"{name}.zero"], [dequantized]))
+        nodes.append(helper.make_node("DequantizeLinear", [source, f"{name}.one", f"{name}.zero"], [f"{name}.levels"]))
+    if field_scales is not None:
+        nodes[-1].output[0] = f"{name}.found"
+        return nodes, tensors
+    tensors.append(_tensor(f"{name}.scales", scales.to(torch.float16).numpy()))
     nodes += [
         helper.make_node("Gather", [f"{name}.scales", f"{name}.rows"], [f"{name}.half"]),
         helper.make_node("Cast", [f"{name}.half"], [f"{name}.scale"], to=TensorProto.FLOAT),

@@ -167,10 +167,12 @@ def _choose(scores: dict[str, torch.Tensor], ratio: float, scope: str) -> dict[s
     if not relative:
         return {}
     everything = torch.cat(list(relative.values()))
-    threshold = everything.kthvalue(max(1, int(ratio * len(everything)))).values if scope == "global" else None
+    threshold = everything.kthvalue(1 + int(ratio * len(everything))).values if scope == "global" else None
     kept = {}
     for name, score in relative.items():
-        keep = len(score) * (1 - ratio) if threshold is None else float((score > threshold).sum())
+        keep = len(score) * (1 - ratio) if threshold is None else float((score >= threshold).sum())
         width = min(len(score), max(min(MULTIPLE, len(score)), round(keep / MULTIPLE) * MULTIPLE))
+        if len(score) - keep < abs(width - keep):  # a width that is no multiple is nearest to itself
+            width = len(score)
         kept[name] = sorted(score.topk(width).indices.tolist())
     return kept

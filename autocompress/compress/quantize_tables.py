@@ -1,33 +1,46 @@
-"""Embedding rows in 8 or 4 bits with one fp16 scale per row, packed in the file (Guan et al., arXiv:1911.02079).
+"""Embedding values in 8 or 4 bits, packed in the file, with one fp16 scale per row or one scale per field.
 
-Training afterwards sees the quantized rows (straight-through gradients), so recovery is quantization-aware.
+Guan et al., arXiv:1911.02079 (rows). Training afterwards sees the quantized values (straight-through gradients), so
+recovery is quantization-aware.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import torch
+
 from autocompress.compress.transform import Context, Record
 from autocompress.models.dcnv2 import Recommender
+from autocompress.models.row_quantization import field_scale
 from autocompress.schema import Frozen
 
 
 class QuantizeTables(Frozen):
-    """Every table at `bits` bits per value."""
+    """Every table at `bits` bits per value; `granularity` says what shares a scale."""
 
     kind: Literal["quantize_tables"] = "quantize_tables"
     follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "quantize_tables"})
     bits: Literal[8, 4] = 8
+    granularity: Literal["row", "field"] = "row"
 
     def apply(self, model: Recommender, context: Context) -> Record:
-        """Record: `bits`."""
-        record = {"bits": self.bits}
+        """Record: `bits`, and `scales` per field (chosen once, weighted by training frequency) or None."""
+        scales = None
+        if self.granularity == "field":
+            scales = [self._scale(model, context, field) for field in range(len(model.bank.rows))]
+        record: Record = {"bits": self.bits, "scales": scales}
         self.restore(model, record)
         return record
 
+    def _scale(self, model: Recommender, context: Context, field: int) -> float:
+        table = model.bank.table(field).detach()
+        frequency = torch.from_numpy(context.counts[field][: len(table)]).float() + 1.0
+        return field_scale(table, frequency, self.bits)
+
     def restore(self, model: Recommender, record: Record) -> None:
-        """Switches the bank to the recorded bits."""
-        model.bank.bits = int(record["bits"])
+        """Switches the bank to the recorded bits and scales."""
+        model.bank.quantize(int(record["bits"]), record["scales"])
 
     def keeps(self) -> str | None:
         """Nothing is removed."""

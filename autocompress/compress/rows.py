@@ -65,7 +65,7 @@ def kept_rows(schema: Schema, counts: list[NDArray[np.int64]], keep: float) -> l
 
 def _shrink(model: Recommender, rows: list[int], weights: list[NDArray[np.int64]] | None) -> None:
     old = model.bank
-    new = EmbeddingBank(rows, old.dims, old.bits)
+    new = EmbeddingBank(rows, old.dims)
     with torch.no_grad():
         for field, keep in enumerate(rows):
             table = old.table(field)

@@ -50,6 +50,8 @@ def _fit_field(column: pl.Series, field: Field) -> pl.Series:
         if len(present):
             edges = np.unique(np.quantile(present.to_numpy(), levels, method="inverted_cdf")).tolist()
         return pl.Series(field.name, edges, dtype=pl.Float64)
+    if not (column.dtype.is_integer() or column.dtype.is_float() or column.dtype == pl.Null):
+        column = column.cast(pl.String)  # so that what `save` writes as text can be read back: booleans, dates, enums
     counts = (
         pl.DataFrame({"value": column})
         .drop_nulls()

@@ -114,9 +114,9 @@ def check(frame: pl.DataFrame, schema: Schema, split: Split) -> None:
     if not frame.height:
         raise UserError(f"the {split} split is empty: no row falls into it")
     for task in schema.tasks:
-        values = frame[task.label].unique().to_list()
+        values = frame[task.label].unique(maintain_order=True).to_list()
         if wrong := [value for value in values if value not in (0, 1)]:
-            row = frame[task.label].is_in([0, 1]).fill_null(value=False).arg_min()
+            row = frame[task.label].eq_missing(wrong[0]).arg_max()
             raise UserError(
                 f"label {task.label!r} of task {task.name!r} holds {wrong[0]!r} in row {row} of the {split} split: "
                 "allowed are 0 and 1"

@@ -15,12 +15,14 @@ class EmbeddingBank(nn.Module):
 
     Fields of equal dimension share one table (one lookup for all of them). The output holds the groups in the order
     of falling dimension, and inside a group the fields in schema order: see `columns`. Ids past a field's rows, which
-    pruning makes, read row 0. `bits` simulates the exported row-wise quantization.
+    pruning makes, read row 0. `quantize` switches on what the exported tables will return.
     """
 
-    def __init__(self, rows: Sequence[int], dims: Sequence[int], bits: int | None = None) -> None:
+    def __init__(self, rows: Sequence[int], dims: Sequence[int]) -> None:
         super().__init__()
-        self.rows, self.dims, self.bits = tuple(rows), tuple(dims), bits
+        self.rows, self.dims = tuple(rows), tuple(dims)
+        self.bits: int | None = None
+        self.field_scales: tuple[float, ...] | None = None
         self.groups = tuple(
             (dim, tuple(f for f, d in enumerate(dims) if d == dim)) for dim in sorted(set(dims), reverse=True)
         )
@@ -32,6 +34,17 @@ class EmbeddingBank(nn.Module):
             self.register_buffer(f"fields_{index}", torch.tensor(fields), persistent=False)
             self.register_buffer(f"rows_{index}", group_rows, persistent=False)
             self.register_buffer(f"offsets_{index}", group_rows.cumsum(0) - group_rows, persistent=False)
+
+    def quantize(self, bits: int, field_scales: Sequence[float] | None) -> None:
+        """From now on values have `bits` bits and a scale per field, or per row where `field_scales` is None."""
+        self.bits = bits
+        self.field_scales = None if field_scales is None else tuple(field_scales)
+
+    def group_scales(self, index: int) -> torch.Tensor | None:
+        """Scales (fields of the group,), float32; None where every row has its own."""
+        if self.field_scales is None:
+            return None
+        return torch.tensor([self.field_scales[field] for field in self.groups[index][1]])
 
     @property
     def width(self) -> int:
@@ -67,6 +80,9 @@ class EmbeddingBank(nn.Module):
                 kept + self.get_buffer(f"offsets_{index}"), self.tables[index], sparse=torch.is_grad_enabled()
             )
             if self.bits is not None:
-                rows = fake_quantize_rows(rows.flatten(0, 1), self.bits).view_as(rows)
+                scales = self.group_scales(index)
+                if scales is not None:
+                    scales = scales.to(rows.device).repeat(len(rows))[:, None]
+                rows = fake_quantize_rows(rows.flatten(0, 1), self.bits, scales).view_as(rows)
             parts.append(rows.reshape(-1, len(fields) * dim))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)

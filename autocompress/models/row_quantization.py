@@ -1,4 +1,8 @@
-"""Row-wise quantization of embeddings: one fp16 scale per row, symmetric levels (Guan et al., arXiv:1911.02079)."""
+"""Quantization of embeddings with symmetric levels: a fp16 scale per row (Guan et al., arXiv:1911.02079) or per field.
+
+At dimension 4 and 4 bits a row's scale is as large as its codes; one scale per field halves such a table and saves a
+lookup, at the price of coarser small rows.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,10 @@ import torch
 
 SHRINKS = (1.0, 0.9, 0.8, 0.7)
 """Candidate clipping points as shares of the largest magnitude: at 4 bits, clipping outliers halves the error."""
+
+
+FIELD_SHRINKS = tuple(1.2**-power for power in range(14))
+"""Candidates for a whole field, down to a twelfth: the largest row of a table says little about the others."""
 
 
 def levels(bits: int) -> int:
@@ -27,15 +35,29 @@ def row_scales(rows: torch.Tensor, bits: int) -> torch.Tensor:
     return best_scale
 
 
+def field_scale(rows: torch.Tensor, weights: torch.Tensor, bits: int) -> float:
+    """Scale of a whole table (n, d) of least squared error weighted by `weights` (n,), such as training frequency."""
+    top = levels(bits)
+    full = float(rows.abs().max().clamp_min(top * 6.2e-5))
+    errors = {}
+    for shrink in FIELD_SHRINKS:
+        scale = torch.tensor(full * shrink / top)
+        errors[float(scale)] = float(((rows - codes(rows, scale, bits) * scale).square().sum(dim=1) * weights).sum())
+    return min(errors, key=errors.__getitem__)
+
+
 def codes(rows: torch.Tensor, scales: torch.Tensor, bits: int) -> torch.Tensor:
     """Integer codes of `rows` as floats, in [-levels, levels]."""
     top = levels(bits)
     return torch.round(rows / scales).clamp_(-top, top)
 
 
-def fake_quantize_rows(rows: torch.Tensor, bits: int) -> torch.Tensor:
-    """Rows (n, d) as the exported table will return them; the gradient passes straight through."""
+def fake_quantize_rows(rows: torch.Tensor, bits: int, scales: torch.Tensor | None = None) -> torch.Tensor:
+    """Rows (n, d) as the exported table will return them; the gradient passes straight through.
+
+    `scales` (n, 1) are those of the rows' fields; None takes a scale per row.
+    """
     with torch.no_grad():
-        scales = row_scales(rows, bits)
+        scales = row_scales(rows, bits) if scales is None else scales
         error = codes(rows, scales, bits) * scales - rows
     return rows + error

@@ -47,10 +47,10 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
     """Runs a plan as far as `judge` lets it; nothing of a stopped trial stays on disk.
 
     `judge("gate", ...)` sees the plan on the teacher's weights at the teacher's own quality, `judge("one-shot", ...)`
-    its quality before training, `judge("rung i", ...)` after stage i but the last. Rung quality comes from the file exported at
-    that point. Training can hurt (a log that is bound by noise overfits on its second epoch), so what is judged and
-    shipped is the best of the states that have every transform. Raises `RuntimeError` where torch and the final file
-    disagree.
+    its quality before training, `judge("rung i", ...)` after stage i but the last. Rung quality comes from the file
+    exported at that point. Training can hurt (a log that is bound by noise overfits on its second epoch), so what is
+    judged and shipped is the best of the states that have every transform. Raises `RuntimeError` where torch and the
+    final file disagree.
     """
     outcome, started = Outcome(), time.perf_counter()
     with TemporaryDirectory(prefix=".trial.", dir=scene.folder) as name:

@@ -1,0 +1,128 @@
+"""The two fronts of the README: searched, stored, and every file of them checked again from outside.
+
+    python experiments/fronts/run.py              # ads_simulator (about 6 minutes), then kuairand (about 14)
+    python experiments/fronts/run.py kuairand     # one of them; a front that is stored is not searched again
+
+Runs the command line as a person would, in `work/` (not committed). For every file of the front (teacher and landmarks
+too) it compares bytes and sha256 with front.json, writes the test rows with `autocompress rows`, scores them with
+`autocompress predict` and recomputes AUC with scikit-learn. Stored per data set in `results/<name>/`: front.json,
+front.csv, checked.json, plot.png. KuaiRand is read from ../shared/data/kuairand_pure (or KUAIRAND).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from sklearn.metrics import roc_auc_score
+
+from autocompress.storage import write_json
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+KUAIRAND = Path(os.environ.get("KUAIRAND", ROOT.parent / "shared" / "data" / "kuairand_pure"))
+COMMANDS = {
+    "ads_simulator": ["search=ads"],
+    "kuairand": ["search=ads", "data=kuairand", f"data.root={KUAIRAND}", "study.minutes=12", "study.n_trials=300"],
+}
+LABELS = {
+    "ads_simulator": {"click": "click", "conversion": "conversion"},
+    "kuairand": {"click": "is_click", "long_view": "long_view"},
+}
+
+
+def autocompress(*words: str, folder: Path) -> None:
+    """Runs the command line in `folder`."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-m", "autocompress", *words], cwd=folder, env=environment, check=True)
+
+
+def check(name: str, front: dict[str, Any], folder: Path, work: Path) -> list[dict[str, Any]]:
+    """One entry per file; `AssertionError` where a file is not what front.json says."""
+    rows = work / f"{name}_test.parquet"
+    autocompress("rows", *COMMANDS[name], "split=test", f"output={rows}", folder=work)
+    labels = pl.read_parquet(rows, columns=list(LABELS[name].values()))
+    checked = []
+    for file in [front["teacher"], *front["landmarks"], *front["points"]]:
+        bundle = folder / file["artefact"]
+        model = bundle / "model.onnx"
+        assert model.stat().st_size == file["model_bytes"], file["name"]
+        assert hashlib.sha256(model.read_bytes()).hexdigest() == file["sha256"], file["name"]
+        output = work / f"{name}_scores.parquet"
+        autocompress("predict", f"artefact={bundle}", f"input={rows}", f"output={output}", folder=work)
+        scores = pl.read_parquet(output)
+        assert scores.height == labels.height
+        found = {task: float(roc_auc_score(labels[label], scores[task])) for task, label in LABELS[name].items()}
+        gap = max(abs(found[task] - file["quality"][task]["auc"]["test"]) for task in found)
+        assert gap <= 1e-4, (file["name"], gap)
+        checked.append({"file": file["name"], "sha256": file["sha256"], "sklearn_auc": found, "largest_gap": gap})
+    return checked
+
+
+def plot(name: str, front: dict[str, Any]) -> None:
+    """AUC change against bytes on the test split, one panel per task."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    tasks = list(front["teacher"]["quality"])
+    figure, axes = pyplot.subplots(1, len(tasks), figsize=(10, 3.6), constrained_layout=True)
+    for axis, task in zip(axes, tasks, strict=True):
+        for files, marker, colour in (
+            ([front["teacher"]], "*", "C0"),
+            (front["landmarks"], "D", "C7"),
+            (front["points"], "o", "C2"),
+        ):
+            for file in files:
+                auc = file["quality"][task]["auc"]
+                low, high = auc["test_drop_ci95"]
+                change = -auc["test_drop"]
+                bars = [[max(0.0, change + high)], [max(0.0, -low - change)]]
+                size = file["model_bytes"] / 1e3
+                axis.errorbar(size, change, yerr=bars, fmt=marker, color=colour, markersize=7)
+                if marker != "o":
+                    axis.annotate(file["name"], (size, change), textcoords="offset points", xytext=(4, 6), fontsize=8)
+        axis.axhline(0.0, color="grey", linewidth=0.5)
+        axis.set_xscale("log")
+        axis.set_title(task + (" (synthetic)" if front["data"]["synthetic"] else ""))
+        axis.set_xlabel("KB of model.onnx")
+        axis.set_ylabel("test AUC change from the teacher")
+    figure.savefig(HERE / "results" / name / "plot.png", dpi=120)
+
+
+def main(names: list[str]) -> None:
+    """Searches, checks and stores each front that is not stored yet."""
+    for name in names or list(COMMANDS):
+        results = HERE / "results" / name
+        if (results / "checked.json").exists():
+            print(f"{name}: stored already")
+            continue
+        work = HERE / "work"
+        work.mkdir(exist_ok=True)
+        started = time.perf_counter()
+        autocompress(*COMMANDS[name], folder=work)
+        seconds = time.perf_counter() - started
+        (folder,) = (work / "outputs").glob(f"ads-{name}-*")
+        front = json.loads((folder / "front.json").read_text())
+        checked = check(name, front, folder, work)
+        results.mkdir(parents=True, exist_ok=True)
+        for file in ("front.json", "front.csv"):
+            shutil.copy(folder / file, results / file)
+        plot(name, front)
+        command = " ".join(COMMANDS[name]).replace(str(KUAIRAND), "../shared/data/kuairand_pure")
+        entry = {"command": f"python -m autocompress {command}", "seconds": seconds, "files": checked}
+        write_json(results / "checked.json", entry)
+        print(f"{name}: {len(checked)} files checked, search took {seconds:.0f} s")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

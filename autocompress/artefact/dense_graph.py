@@ -38,24 +38,22 @@ def dense_graph(dense: nn.Module, width: int, cache: Path) -> tuple[list[onnx.No
     quantized = {
         f"{name}.weight": module for name, module in dense.named_modules() if isinstance(module, QuantizedLinear)
     }
-    initializers: dict[str, onnx.TensorProto] = {}
+    # constants that are no parameter of the module (the exporter's own) keep their values
+    initializers = {tensor.name: tensor for tensor in skeleton.graph.initializer if tensor.name not in tensors}
     nodes: list[onnx.NodeProto] = []
+    held: set[str] = set()
     for node in skeleton.graph.node:
+        parameters = [name for name in node.input if name in tensors]
+        held.update(parameters)
         layer = quantized.get(node.input[1]) if node.op_type == "Gemm" else None
         if layer is None:
             nodes.append(node)
-            names = [name for name in node.input if name in tensors]
-            initializers |= {name: numpy_helper.from_array(tensors[name].contiguous().numpy(), name) for name in names}
+            swapped = [numpy_helper.from_array(tensors[name].contiguous().numpy(), name) for name in parameters]
         else:
-            more_nodes, more_tensors = _integer_linear(node, layer)
+            more_nodes, swapped = _integer_linear(node, layer)
             nodes += more_nodes
-            initializers |= {tensor.name: tensor for tensor in more_tensors}
-    # constants that are no parameter of the module (the exporter's own) keep their values
-    own = {tensor.name for tensor in skeleton.graph.initializer} - set(tensors)
-    initializers |= {tensor.name: tensor for tensor in skeleton.graph.initializer if tensor.name in own}
-    left_out = [name for name in tensors if name not in initializers and f"{name}.int8" not in initializers]
-    left_out = [name for name in left_out if not any(name == f"{key[: -len('weight')]}bias" for key in quantized)]
-    if left_out:
+        initializers |= {tensor.name: tensor for tensor in swapped}
+    if left_out := sorted(set(tensors) - held):
         raise RuntimeError(f"the exported graph does not hold {left_out[0]}: its weights cannot be swapped")
     return nodes, list(initializers.values())
 

@@ -42,7 +42,8 @@ def inherit(teacher: Recommender, shape: ModelShape, context: Context) -> Recomm
             tower_columns = [first + unit for unit in units] if len(source.tower) else []
             target.head.weight.copy_(source.head.weight[:, (columns if first else []) + tower_columns])
             target.head.bias.copy_(source.head.bias)
-        if target.head.weight.shape != source.head.weight.shape or shape.cross_rank is not None:
+        shapes = [{name: value.shape for name, value in dense.state_dict().items()} for dense in (source, target)]
+        if shapes[0] != shapes[1]:
             _refit_head(teacher, student, context.ids)
     return student
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import torch
 
+SMALLEST = 2.0**-14
+"""fp16's smallest normal number: the scale of an all-zero row, which must not divide by zero."""
 SHRINKS = (1.0, 0.9, 0.8, 0.7)
 """Candidate clipping points as shares of the largest magnitude: at 4 bits, clipping outliers halves the error."""
 
@@ -24,11 +26,10 @@ def levels(bits: int) -> int:
 def row_scales(rows: torch.Tensor, bits: int) -> torch.Tensor:
     """Scale per row (n, 1) of float `rows` (n, d), fp16-representable, > 0, of least squared error among `SHRINKS`."""
     top = levels(bits)
-    # fp16's smallest normal number: an all-zero row must not divide by zero
-    full = rows.abs().amax(dim=1, keepdim=True).clamp_min(top * 6.2e-5)
+    full = rows.abs().amax(dim=1, keepdim=True).clamp_min(top * SMALLEST)
     best_scale, best_error = torch.empty_like(full), torch.full_like(full, float("inf"))
     for shrink in SHRINKS if bits < 8 else SHRINKS[:1]:
-        scale = (full * (shrink / top)).to(torch.float16).to(rows.dtype).clamp_min(6.2e-5)
+        scale = (full * (shrink / top)).to(torch.float16).to(rows.dtype).clamp_min(SMALLEST)
         error = (rows - codes(rows, scale, bits) * scale).square().sum(dim=1, keepdim=True)
         better = error < best_error
         best_scale, best_error = torch.where(better, scale, best_scale), torch.where(better, error, best_error)
@@ -38,7 +39,7 @@ def row_scales(rows: torch.Tensor, bits: int) -> torch.Tensor:
 def field_scale(rows: torch.Tensor, weights: torch.Tensor, bits: int) -> float:
     """Scale of a whole table (n, d) of least squared error weighted by `weights` (n,), such as training frequency."""
     top = levels(bits)
-    full = float(rows.abs().max().clamp_min(top * 6.2e-5))
+    full = float(rows.abs().max().clamp_min(top * SMALLEST))
     errors = {}
     for shrink in FIELD_SHRINKS:
         scale = torch.tensor(full * shrink / top)

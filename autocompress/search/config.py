@@ -12,7 +12,7 @@ from autocompress.data.source import Source
 from autocompress.models.shape import ModelShape
 from autocompress.schema import Frozen
 from autocompress.search.settings import Constraints, Execution, StudySettings
-from autocompress.search.space import Spaces, check_spaces
+from autocompress.search.space import Range, Spaces, check_spaces
 from autocompress.tracking.config import TrackingConfig
 from autocompress.training.from_scratch import FromScratch
 
@@ -39,7 +39,8 @@ class SearchConfig(Frozen):
             raise ValueError(f"study.rungs {list(rungs)} must grow from one to the next")
         teacher = self.teacher.shape
         for knob, values in self.search_spaces.get("student", {}).items():
-            for value in values if isinstance(values, list) else [values]:
+            ends = [values.low, values.high] if isinstance(values, Range) else values
+            for value in ends if isinstance(ends, list) else [ends]:
                 shape = ModelShape.model_validate({**teacher.model_dump(), knob: value})
                 if shape.larger_than(teacher) == knob:
                     had = getattr(teacher, knob)

@@ -39,6 +39,8 @@ class Range(Frozen):
             raise ValueError(f"low {self.low} is not below high {self.high}")
         if self.log and (self.low <= 0 or self.step is not None):
             raise ValueError("a log range needs low > 0 and no step")
+        if self.step is not None and self.step % 1 and isinstance(self.low, int) and isinstance(self.high, int):
+            raise ValueError(f"step {self.step} is no whole number, as both ends are: write them as {self.low}.0")
         return self
 
 
@@ -64,8 +66,15 @@ def check_spaces(spaces: Spaces) -> Spaces:
                 raise UserError(f"{key}: unknown knob; allowed: {', '.join(allowed)}{nearest(knob, allowed)}")
             if isinstance(values, list) and not values:
                 raise UserError(f"{key}: has no choice left")
-            if knob != WHEN:
+            if knob == WHEN:
+                for value in values if isinstance(values, list) else [values]:
+                    if not isinstance(value, bool):
+                        raise UserError(f"{key}: {value!r} does not fit: allowed are true and false")
+            else:
                 _check_values(key, known[name], knob, values)
+        required = [key for key, field in known[name].model_fields.items() if field.is_required()]
+        if absent := [key for key in required if key not in knobs]:
+            raise UserError(f"search_spaces.{name}: lacks the knob {absent[0]}, which has no default")
     return spaces
 
 

@@ -1,0 +1,115 @@
+"""The README's section "What it found", made from stored results; a test holds the README to it.
+
+python experiments/readme_results.py          # prints it
+python experiments/readme_results.py write    # puts it into README.md
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+README = HERE.parent / "README.md"
+MARK, END = "<!-- results -->", "## Commands"
+BOUND = 0.003
+
+
+def section() -> str:
+    """Markdown from `fronts/results` and `simulator/summary.json`."""
+    parts = [MARK]
+    for name, title in (
+        ("ads_simulator", "the embedded default: a **synthetic** log"),
+        ("kuairand", "KuaiRand-Pure: a real log"),
+    ):
+        front = json.loads((HERE / "fronts" / "results" / name / "front.json").read_text())
+        checked = json.loads((HERE / "fronts" / "results" / name / "checked.json").read_text())
+        parts += ["", f"### {title[0].upper()}{title[1:]}", *_front(front, checked)]
+    parts += ["", *_simulator(json.loads((HERE / "simulator" / "summary.json").read_text())), "", ""]
+    return "\n".join(parts)
+
+
+def _front(front: dict[str, Any], checked: dict[str, Any]) -> list[str]:
+    tasks = list(front["teacher"]["quality"])
+    trials = front["trials"]
+    lines = [
+        f"`{checked['command']}`: {sum(trials.values())} trials ({trials['stopped']} stopped early) in "
+        f"{front['wall_seconds'] / 60:.1f} minutes on {front['machine']['cores']} cores, teacher included. Test split; "
+        "changes from the teacher with 95 % intervals; speed-up at batch 256, one thread.",
+        "",
+        f"| file | KB | smaller | faster | {' | '.join(f'{task} AUC' for task in tasks)} |",
+        f"|---|---:|---:|---:|{'---|' * len(tasks)}",
+    ]
+    for file in [front["teacher"], *front["landmarks"], *_chosen(front["points"])]:
+        own = f"trial {file['trial']}: {file['words']}" if "trial" in file else f"*{file['name']}*: {file['words']}"
+        cells = [own, f"{file['model_bytes'] / 1e3:,.0f}", f"{file['compression_ratio']:.1f}x"]
+        cells.append(f"{file['speedup']['256']:.1f}x")
+        for task in tasks:
+            auc = file["quality"][task]["auc"]
+            low, high = auc["test_drop_ci95"]
+            change = "" if file is front["teacher"] else f" ({-auc['test_drop']:+.4f}, {-high:+.4f} to {-low:+.4f})"
+            cells.append(f"{auc['test']:.4f}{change}")
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", *(f"> {warning}" for warning in front["warnings"])]
+    smallest = _smallest(front)
+    lines.append(
+        f"The smallest file whose click AUC drop is at most {BOUND} at the 95 % bound is "
+        f"{smallest['compression_ratio']:.0f} times smaller than the teacher. The front holds {len(front['points'])} "
+        "points; every file's bytes, sha256 and AUC were checked again from outside "
+        f"([checked.json](experiments/fronts/results/{front['data']['name']}/checked.json))."
+    )
+    return lines
+
+
+def _chosen(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """At most six points, spread evenly over the front."""
+    if len(points) <= 6:
+        return points
+    return [points[round(index * (len(points) - 1) / 5)] for index in range(6)]
+
+
+def _smallest(front: dict[str, Any]) -> dict[str, Any]:
+    within = [p for p in front["points"] if p["quality"]["click"]["auc"]["test_drop_ci95"][1] <= BOUND]
+    smallest: dict[str, Any] = min(within, key=lambda point: point["model_bytes"])
+    return smallest
+
+
+def _simulator(summary: dict[str, Any]) -> list[str]:
+    lines = [
+        "On the simulator capacity matters, as it should (five seeds, mean test AUC and 95 % interval, synthetic):"
+    ]
+    lines.append("")
+    tasks = list(summary["bayes_test_auc"])
+    lines += [f"| model | {' | '.join(tasks)} |", f"|---|{'---|' * len(tasks)}"]
+    words = {"teacher_recovered": "teacher, trained on with a trial's recovery", "small": "small, from scratch"}
+    for name, facts in summary["models"].items():
+        cells = [
+            f"{facts['test_auc'][t]['mean']:.4f} ({facts['test_auc'][t]['ci95'][0]:.4f} to "
+            f"{facts['test_auc'][t]['ci95'][1]:.4f})"
+            for t in tasks
+        ]
+        lines.append(f"| {words.get(name, name)} | {' | '.join(cells)} |")
+    best = [f"{summary['bayes_test_auc'][task]:.4f}" for task in tasks]
+    lines.append(f"| best possible | {' | '.join(best)} |")
+    lines += [
+        "",
+        "So a student that ends above its teacher on the simulator owes part of that to the latest rows, which its "
+        "recovery sees once more: the teacher gains from them too.",
+    ]
+    return lines
+
+
+def main() -> None:
+    """Prints the section, or writes it into the README."""
+    if sys.argv[1:] != ["write"]:
+        print(section())
+        return
+    text = README.read_text()
+    before, rest = text.split(MARK, 1)
+    README.write_text(before + section() + END + rest.split(END, 1)[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,10 @@
+import os
+
+from hypothesis import settings
+
+# As the command line does, before torch is imported: threads that wait must not spin, or tests slow each other down.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# The same examples in every run: a test that fails, fails again. No deadline: the machine may be busy.
+settings.register_profile("autocompress", max_examples=60, deadline=None, derandomize=True, database=None)
+settings.load_profile("autocompress")

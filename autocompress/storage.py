@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from autocompress.errors import UserError
+
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
@@ -48,6 +50,20 @@ def new_folder(path: Path) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_writable(key: str, folder: Path) -> None:
+    """`UserError` naming `key` where `folder` is not there and cannot be made, or cannot be written; makes nothing."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{key}={folder}: {there} is not a folder that can be written")
+
+
+def check_new_file(key: str, path: Path) -> None:
+    """`UserError` naming `key` where no file can be written at `path`; makes nothing."""
+    if path.is_dir():
+        raise UserError(f"{key}={path} is a folder: name a file")
+    check_writable(key, path.parent)
 
 
 def write_json(path: Path, value: object) -> None:

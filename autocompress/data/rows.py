@@ -8,11 +8,12 @@ import polars as pl
 
 from autocompress.data.source import TRUTH, RowSource, Split
 from autocompress.data.store import check
-from autocompress.storage import new_file
+from autocompress.storage import check_new_file, new_file
 
 
 def write_rows(source: RowSource, split: Split, output: Path) -> None:
     """Writes every field and label of the split to `output` (Parquet), in the order in which models score them."""
+    check_new_file("output", output)
     frame = source.read(split)
     check(frame, source.row_schema(), split)
     with new_file(output) as temporary:

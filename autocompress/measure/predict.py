@@ -8,9 +8,9 @@ import polars as pl
 
 from autocompress.artefact.bundle import open_bundle, verify
 from autocompress.artefact.runtime import open_session, score
-from autocompress.data.encode import encode
+from autocompress.data.encode import encode, require_columns
 from autocompress.errors import UserError
-from autocompress.storage import new_file
+from autocompress.storage import check_new_file, new_file
 
 ROWS = 200_000
 """Rows encoded and scored at a time."""
@@ -21,20 +21,22 @@ def predict(artefact: Path, input: Path, output: Path) -> None:
 
     Labels may be absent; unknown ids read the out-of-vocabulary row. `UserError` names a missing file or column.
     """
+    check_new_file("output", output)
     bundle = open_bundle(artefact)
     verify(bundle)
     if not input.is_file():
         raise UserError(f"input: {input} does not exist")
     schema, encoder, session = bundle.schema(), bundle.encoder(), open_session(bundle.model)
     try:
-        rows = pl.read_parquet_schema(input)
-    except (pl.exceptions.ComputeError, OSError) as error:
-        raise UserError(f"input: {input} is no Parquet file: {str(error).splitlines()[0]}") from error
-    wanted = [name for name in schema.field_names if name in rows]
-    frame = pl.read_parquet(input, columns=wanted) if wanted else pl.DataFrame()
-    parts = [
-        pl.DataFrame(score(session, encode(chunk, encoder)), schema=dict.fromkeys(schema.task_names, pl.Float32))
-        for chunk in (frame.iter_slices(ROWS) if frame.height else [frame])
-    ]
+        require_columns(list(pl.read_parquet_schema(input)), schema, labels=False)
+        frame = pl.read_parquet(input, columns=list(schema.field_names))
+        parts = [
+            pl.DataFrame(score(session, encode(chunk, encoder)), schema=dict.fromkeys(schema.task_names, pl.Float32))
+            for chunk in (frame.iter_slices(ROWS) if frame.height else [frame])
+        ]
+    except UserError as error:
+        raise UserError(f"input: {input}: {error}") from error
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise UserError(f"input: {input} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
     with new_file(output) as temporary:
         pl.concat(parts).write_parquet(temporary)

@@ -130,7 +130,8 @@ def _label(front: FrontFile, file: MeasuredFile) -> str:
 def _places(folder: Path | None) -> Iterator[tuple[str, str]]:
     if folder is not None:
         yield "front", str(folder / "front.html")
-        yield "same as", f"{folder / 'front.json'} and {folder / 'front.csv'}"
+        yield "data", str(folder / "front.json")
+        yield "table", str(folder / "front.csv")
         yield "files", f"{folder / 'artefacts'}/"
 
 

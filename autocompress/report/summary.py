@@ -29,12 +29,13 @@ def summary(front: FrontFile) -> str:
 
 
 def best_possible(front: FrontFile) -> list[tuple[str, str]]:
-    """For each task whose Bayes-optimal AUC is known: the task, and that AUC beside the teacher's, on validation."""
-    lines = []
+    """For each task whose Bayes-optimal AUC is known: the task, and that AUC beside the teacher's, on its split."""
+    lines, test = [], front.state == "ended"
     for task, best in (front.data.bayes_auc or {}).items():
         teacher = front.teacher.quality.get(task, {}).get("auc")
-        reached = f"; the teacher reaches {wording.quality(teacher.valid)}" if teacher else ""
-        lines.append((task, f"{wording.quality(best)} on the validation split{reached}"))
+        mine = None if teacher is None else teacher.test if test else teacher.valid
+        reached = "" if mine is None else f"; the teacher reaches {wording.quality(mine)}"
+        lines.append((task, f"{wording.quality(best)} on the {'test' if test else 'validation'} split{reached}"))
     return lines
 
 

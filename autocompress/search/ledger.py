@@ -123,6 +123,21 @@ class Ledger:
     def trial_ended(self, trial: FrozenTrial) -> None:
         """Books a trial that is over: MLflow, the front files, the display, the time."""
         self.keep_time()
+        self.log_trial(trial)
+        if trial.state is TrialState.COMPLETE:
+            trials = self.finished()
+            members = front_members(trials)
+            drop_dominated(trials, members)
+            front = self.write("running", members)
+            self.show.front(len(front.points), front.hypervolume)
+            if any(member.number == trial.number for member in members):
+                folder = self.folder / "artefacts" / trial.user_attrs["artefact"]
+                self._tracked(lambda: mlflow_runs.log_member(self.run, trial.number, folder))
+        self.show.time_left(self.seconds_left)
+        self.show.finished(trial.number, STATES.get(trial.state, "failed"))
+
+    def log_trial(self, trial: FrozenTrial) -> None:
+        """A trial that is over as an MLflow run; one that has its run already is not logged twice."""
         state = STATES.get(trial.state, "failed")
         attributes = trial.user_attrs
         rungs = [
@@ -145,17 +160,6 @@ class Ledger:
                 self.run, trial.number, state, trial.params, rungs, metrics, words, seconds=seconds
             )
         )
-        if trial.state is TrialState.COMPLETE:
-            trials = self.finished()
-            members = front_members(trials)
-            drop_dominated(trials, members)
-            front = self.write("running", members)
-            self.show.front(len(front.points), front.hypervolume)
-            if any(member.number == trial.number for member in members):
-                folder = self.folder / "artefacts" / attributes["artefact"]
-                self._tracked(lambda: mlflow_runs.log_member(self.run, trial.number, folder))
-        self.show.time_left(self.seconds_left)
-        self.show.finished(trial.number, state)
 
     def write(
         self,

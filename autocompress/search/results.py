@@ -101,7 +101,10 @@ def drop_dominated(finished: Sequence[Finished], members: Sequence[Finished]) ->
     kept |= {finished[index].known.bundle.folder for index in front([trial.vector for trial in finished])}
     for trial in finished:
         if trial.known.bundle.folder not in kept:
-            shutil.rmtree(trial.known.bundle.folder)
+            # renamed first: a process that is killed in the middle leaves no bundle with files missing
+            dropped = trial.known.bundle.folder.with_name(f".dropped.{trial.known.bundle.digest}")
+            trial.known.bundle.folder.rename(dropped)
+            shutil.rmtree(dropped)
 
 
 def hypervolume_history(trials: Sequence[FrozenTrial], teacher_bytes: int) -> list[tuple[int, float, float]]:

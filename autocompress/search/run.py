@@ -25,7 +25,8 @@ from autocompress.search.ledger import Ledger
 from autocompress.search.opening import open_scene, study_key
 from autocompress.search.optimise import optimise
 from autocompress.search.study import finished, open_storage, open_study, seconds_used, study_name
-from autocompress.tracking.connection import ui_command
+from autocompress.storage import check_writable
+from autocompress.tracking.connection import check, ui_command
 
 INTERRUPTED = 130
 
@@ -39,7 +40,10 @@ def search(config: SearchConfig) -> int:
     cache = config.cache.expanduser()
     threads = config.execution.threads or os.cpu_count() or 1
     torch.set_num_threads(threads)
+    check_writable("cache", cache)
+    check_writable("output", config.output)
     dataset = prepare(config.data, cache)
+    check(config.tracking)
     key = study_key(config, dataset)
     name = config.study.name or study_name(config.search, dataset.name, key)
     folder = config.output / name
@@ -55,12 +59,16 @@ def search(config: SearchConfig) -> int:
             ledger = Ledger.open(config, study, dataset, folder, started, show)
             try:
                 scene = open_scene(config, dataset, folder, cache, threads, ledger)
+                for trial in finished(study):  # what a killed process left unlogged
+                    ledger.log_trial(trial)
                 optimise(config, study, scene, ledger)
                 close(study, scene, ledger)
             except KeyboardInterrupt:
                 ledger.interrupted()
-                show.note("interrupted: the front so far is kept; the same command goes on from here")
-                if (folder / "front.json").is_file():
+                there = (folder / "front.json").is_file()
+                kept = "the front so far is kept" if there else "there is no front yet"
+                show.note(f"interrupted: {kept}; the same command goes on from here")
+                if there:
                     _show_front(config, folder)
                 return INTERRUPTED
             except BaseException:
@@ -99,6 +107,8 @@ def _lock(folder: Path, name: str) -> Iterator[None]:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise UserError(f"study.name: {name} is being searched by another run of this command") from error
+            for left in (*folder.glob(".trial.*"), *folder.glob("artefacts/.*")):  # by a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
             yield
     finally:
         if made and not (folder / "artefacts").exists():

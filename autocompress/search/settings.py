@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from pydantic import AfterValidator
 from pydantic import Field as Limits
 
 from autocompress.schema import Frozen
 
 Scalar = bool | int | float | str
 Positive = Annotated[float, Limits(gt=0.0)]
+
+
+def _is_one_folder(name: str) -> str:
+    if not 1 <= len(name) <= 100 or name.startswith(".") or "/" in name or "\\" in name or not name.isprintable():
+        raise ValueError(f"{name[:40]!r} cannot name a folder: 1 to 100 characters, no slash, no dot in front")
+    return name
+
+
+FolderName = Annotated[str, AfterValidator(_is_one_folder)]
 
 
 class StudySettings(Frozen):
@@ -21,7 +31,7 @@ class StudySettings(Frozen):
     are left out.
     """
 
-    name: str | None = None
+    name: FolderName | None = None
     storage: str = "sqlite:///autocompress.db"
     n_trials: Annotated[int, Limits(ge=1)] | None = 60
     minutes: Positive | None = 4.0

@@ -8,12 +8,13 @@ are absent keep the teacher's), `recovery.yaml` of the training after each stage
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, cast
 
 import optuna
+from pydantic import BeforeValidator, ValidationError, model_validator
 from pydantic import Field as Limits
-from pydantic import ValidationError, model_validator
 
 from autocompress import family
 from autocompress.compress.plan import PACKAGE, Objective, Plan, Recovery, Stage
@@ -26,7 +27,7 @@ WHEN = "when"
 
 
 class Range(Frozen):
-    """Numbers from `low` to `high`, both included; integers where both are integers."""
+    """Numbers from `low` to `high`, both included; integers where both are integers. In YAML: `0.1..0.8 log`."""
 
     low: int | float
     high: int | float
@@ -44,7 +45,24 @@ class Range(Frozen):
         return self
 
 
-Knob = Range | list[Any] | bool | int | float | str | None
+NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+RANGE = re.compile(rf"({NUMBER})\.\.({NUMBER})(\s+log)?(?:\s+step\s+({NUMBER}))?")
+
+
+def _read_range(value: object) -> object:
+    """`0.1..0.8`, `1e-4..1e-2 log` or `0.1..0.5 step 0.1` as a range.
+
+    Text, and not a map, because OmegaConf cannot replace a map by a list from the command line.
+    """
+    found = RANGE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return value
+    low, high, log, step = found.groups()
+    ends = [int(end) if re.fullmatch(r"[-+]?\d+", end) else float(end) for end in (low, high)]
+    return {"low": ends[0], "high": ends[1], "log": log is not None, "step": None if step is None else float(step)}
+
+
+Knob = Annotated[Range | list[Any] | bool | int | float | str | None, BeforeValidator(_read_range)]
 """A range, a list of choices, or a fixed value."""
 Spaces = dict[str, dict[str, Knob]]
 

@@ -33,13 +33,15 @@ def open_storage(url: str) -> RDBStorage:
 
     `UserError` naming `study.storage` where the URL is malformed or nobody answers there.
     """
+    shown = url
     try:
+        shown = make_url(url).render_as_string(hide_password=True)
         sqlite = make_url(url).get_backend_name() == "sqlite"
         arguments = {"timeout": BUSY_SECONDS} if sqlite else {"connect_timeout": 5}
         storage = RDBStorage(url, engine_kwargs={"connect_args": arguments}, skip_table_creation=False)
     except (ArgumentError, NoSuchModuleError, SQLAlchemyError, ImportError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"study.storage={url}: cannot be used: {reason}") from error
+        raise UserError(f"study.storage={shown}: cannot be used: {reason}") from error
     if sqlite:
         event.listen(storage.engine, "connect", _write_ahead)
         storage.engine.dispose()

@@ -6,10 +6,11 @@ import logging
 import os
 import shlex
 import socket
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from autocompress.errors import UserError
 from autocompress.tracking.config import DEFAULT_URI, TrackingConfig
@@ -47,6 +48,16 @@ def ui_command(config: TrackingConfig) -> str:
     if sqlite_file(uri) == sqlite_file(DEFAULT_URI) and not older_store:
         return "mlflow ui"
     return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
+
+
+def check(config: TrackingConfig) -> None:
+    """Raises the UserError that `connect` would, and makes no database: to be called before anything is written."""
+    if config.enabled:
+        uri = resolved_uri(config)
+        _check_answers(uri)
+        file = sqlite_file(uri)
+        if file is None or file.exists():
+            connect(config)
 
 
 def connect(config: TrackingConfig) -> tuple[MlflowClient, str]:
@@ -123,10 +134,11 @@ def _check_sqlite(uri: str, file: Path) -> None:
     if file.is_dir():
         raise UserError(f"tracking.uri={uri} is a folder, not an SQLite file")
     if file.exists():
-        with file.open("rb") as opened:
-            start = opened.read(16)
-        if start not in (b"", b"SQLite format 3\0"):
-            raise UserError(f"tracking.uri={uri} is not an SQLite file")
+        try:
+            with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as opened:
+                opened.execute("SELECT name FROM sqlite_master").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise UserError(f"tracking.uri={uri} is not an SQLite file: {error}") from error
 
 
 def _check_login(uri: str) -> None:
@@ -153,4 +165,4 @@ def _shown(uri: str) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 import warnings
 from collections.abc import Callable
@@ -74,10 +75,20 @@ def fit(
     with warnings.catch_warnings():
         # lightning asks torch's pytree in a way that torch deprecated; nothing of ours is involved
         warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
-        trainer.fit(module, batches)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        _fit(trainer, module, batches)
     model.cpu().eval()
+
+
+def _fit(trainer: Trainer, module: LightningModule, batches: Batches) -> None:
+    """Lightning answers Ctrl-C with `sys.exit(1)` and no SIGINT from then on: here it stays a KeyboardInterrupt."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, batches)
+    except SystemExit as error:
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from error
 
 
 class _EpochEnd(Callback):

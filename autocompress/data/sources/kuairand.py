@@ -18,7 +18,7 @@ import polars as pl
 
 from autocompress.data.source import Split
 from autocompress.digest import file_digest, json_digest
-from autocompress.errors import UserError
+from autocompress.errors import UserError, nearest
 from autocompress.schema import Field, Frozen, Schema, Task
 
 LOGS = ("log_standard_0425_0430.parquet", "log_standard_0501_0508.parquet")
@@ -28,6 +28,7 @@ ADDRESS = "https://kuairand.com"
 
 LOG_COLUMNS = ("user_id", "video_id", "date", "hourmin", "time_ms", "tab", "is_rand", "duration_ms")
 LABELS = {"click": "is_click", "long_view": "long_view"}
+LOG = (*LOG_COLUMNS, *LABELS.values())
 USER_COLUMNS = (
     "user_active_degree", "is_lowactive_period", "is_live_streamer", "is_video_author", "follow_user_num_range",
     "fans_user_num_range", "friend_user_num_range", "register_days_range", *(f"onehot_feat{n}" for n in range(18)),
@@ -65,16 +66,16 @@ class KuaiRand(Frozen):
     def read(self, split: Split) -> pl.DataFrame:
         """Impressions of the split's days in time order, one per (user, video, time)."""
         log = (
-            pl.concat([pl.scan_parquet(self._file(name)) for name in LOGS])
+            pl.concat([self._scan(name, LOG) for name in LOGS])
             .filter(pl.col("date").is_between(FIRST_DAY[split], LAST_DAY[split]))
-            .select(*LOG_COLUMNS, *LABELS.values())
             .unique(["user_id", "video_id", "time_ms"], keep="first", maintain_order=True)
             .sort("time_ms", maintain_order=True)
-            .with_columns(hour=pl.col("hourmin") // 100, **{n: pl.col(n).cast(pl.Int8) for n in LABELS.values()})
+            .with_columns(hour=pl.col("hourmin") // 100, **{n: _label(n) for n in LABELS.values()})
         )
-        users = pl.scan_csv(self._file(USERS)).select("user_id", *USER_COLUMNS)
-        videos = pl.scan_csv(self._file(VIDEOS)).select("video_id", "upload_dt", *VIDEO_COLUMNS)
-        history = pl.scan_parquet(self._file(HISTORY)).select("user_id", "history_len", "last_time_ms")
+        users = self._scan(USERS, ("user_id", *USER_COLUMNS))
+        videos = self._scan(VIDEOS, ("video_id", "upload_dt", *VIDEO_COLUMNS))
+        sequences = self._scan(HISTORY, ("user_id", "history_len", "last_time_ms", "watch_seq", "long_watch_seq"))
+        history = sequences.select("user_id", "history_len", "last_time_ms")
         rows = (
             log.join(users, on="user_id", how="left", maintain_order="left")
             .join(videos, on="video_id", how="left", maintain_order="left")
@@ -85,8 +86,7 @@ class KuaiRand(Frozen):
             ("long_watch_seq", {"long_seen_author": "author_id", "long_seen_tag": "tag"}),
         ):
             watched = (
-                pl.scan_parquet(self._file(HISTORY))
-                .select("user_id", pl.col(sequence).alias("video_id"))
+                sequences.select("user_id", pl.col(sequence).alias("video_id"))
                 .explode("video_id", empty_as_null=False, keep_nulls=False)
                 .join(videos.select("video_id", "author_id", "tag"), on="video_id", how="left")
             )
@@ -104,6 +104,21 @@ class KuaiRand(Frozen):
             .collect()
         )
 
+    def _scan(self, name: str, columns: tuple[str, ...]) -> pl.LazyFrame:
+        """Those columns of a file; `UserError` names one that it lacks, or a label that is no whole number."""
+        path = self._file(name)
+        try:
+            rows = pl.scan_csv(path) if path.suffix == ".csv" else pl.scan_parquet(path)
+            types = rows.collect_schema()
+        except pl.exceptions.PolarsError as error:
+            raise UserError(f"data.root: {path} cannot be read: {str(error).splitlines()[0]}") from error
+        for column in columns:
+            if column not in types:
+                raise UserError(f"data.root: {path} has no column {column!r}{nearest(column, types)}")
+            if column in LABELS.values() and not (types[column].is_integer() or types[column] == pl.Boolean):
+                raise UserError(f"data.root: label {column!r} of {path} is {types[column]}: allowed are 0 and 1")
+        return rows.select(columns)
+
     def _file(self, name: str) -> Path:
         if self.root is None:
             raise UserError(f"data.root is not set: data=kuairand reads {name} from it (get it from {ADDRESS})")
@@ -111,3 +126,8 @@ class KuaiRand(Frozen):
         if not path.is_file():
             raise UserError(f"data.root: {path} does not exist: data=kuairand needs it there (from {ADDRESS})")
         return path
+
+
+def _label(name: str) -> pl.Expr:
+    """0 and 1 as Int8; anything else stays visible to the check that refuses it."""
+    return pl.col(name).cast(pl.Int64).clip(-1, 2).cast(pl.Int8)

@@ -1,0 +1,87 @@
+"""The loss that training minimises."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from autocompress.compress.plan import Objective
+from autocompress.training.objective import loss
+
+
+def rows(count: int = 256, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Logits, labels and a teacher's logits of two tasks."""
+    draw = torch.Generator().manual_seed(seed)
+    logits, soft = torch.randn(count, 2, generator=draw), 2 * torch.randn(count, 2, generator=draw)
+    return logits, (torch.rand(count, 2, generator=draw) < 0.3).float(), soft
+
+
+def gradient(logits: torch.Tensor, labels: torch.Tensor, soft: torch.Tensor, objective: Objective) -> torch.Tensor:
+    leaf = logits.clone().requires_grad_()
+    (found,) = torch.autograd.grad(loss(leaf, labels, soft, objective), leaf)
+    return found
+
+
+def test_labels_alone_count_the_sum_over_tasks_of_the_mean_over_rows() -> None:
+    logits, labels, _ = rows()
+    per_task = [binary_cross_entropy_with_logits(logits[:, task], labels[:, task]) for task in range(2)]
+    torch.testing.assert_close(loss(logits, labels, None, Objective()), sum(per_task, torch.zeros(())))
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_a_weight_of_zero_is_labels_alone_whatever_the_teacher_says(temperature: float) -> None:
+    logits, labels, soft = rows()
+    alone = loss(logits, labels, None, Objective())
+    objective = Objective(distillation_weight=0.0, temperature=temperature)
+    assert loss(logits, labels, soft, objective) == alone
+    assert loss(logits, labels, soft * float("nan"), objective) == alone
+
+
+def test_without_a_teacher_the_weight_does_not_count() -> None:
+    logits, labels, _ = rows()
+    assert loss(logits, labels, None, Objective(distillation_weight=0.9)) == loss(logits, labels, None, Objective())
+
+
+def test_a_weight_of_one_does_not_see_labels() -> None:
+    logits, labels, soft = rows()
+    objective = Objective(distillation_weight=1.0, temperature=2.0)
+    assert loss(logits, labels, soft, objective) == loss(logits, 1 - labels, soft, objective)
+
+
+def test_weights_between_mix_both_in_proportion() -> None:
+    logits, labels, soft = rows()
+    ends = [loss(logits, labels, soft, Objective(distillation_weight=w, temperature=3.0)) for w in (0.0, 1.0)]
+    mixed = loss(logits, labels, soft, Objective(distillation_weight=0.3, temperature=3.0))
+    torch.testing.assert_close(mixed, 0.7 * ends[0] + 0.3 * ends[1])
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 5.0])
+def test_the_distilled_part_is_scaled_by_the_temperature_squared(temperature: float) -> None:
+    logits, labels, soft = rows()
+    found = loss(logits, labels, soft, Objective(distillation_weight=1.0, temperature=temperature))
+    plain = binary_cross_entropy_with_logits(logits / temperature, torch.sigmoid(soft / temperature)) * 2
+    torch.testing.assert_close(found, temperature**2 * plain)
+
+
+def test_the_size_of_the_gradient_stays_when_the_temperature_rises() -> None:
+    logits, labels, soft = rows()
+    sizes = [
+        float(gradient(logits, labels, soft, Objective(distillation_weight=1.0, temperature=t)).norm())
+        for t in (5.0, 10.0, 20.0)
+    ]
+    assert max(sizes) / min(sizes) < 1.1
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_a_step_against_the_gradient_brings_every_logit_nearer_to_the_teachers(temperature: float) -> None:
+    logits, labels, soft = rows()
+    found = gradient(logits, labels, soft, Objective(distillation_weight=1.0, temperature=temperature))
+    assert torch.equal(found.sign(), (logits - soft).sign())
+
+
+def test_the_teachers_own_logits_are_the_minimum() -> None:
+    logits, labels, soft = rows()
+    objective = Objective(distillation_weight=1.0, temperature=2.0)
+    assert gradient(soft, labels, soft, objective).abs().max() < 1e-8
+    assert loss(soft, labels, soft, objective) < loss(logits, labels, soft, objective)

@@ -1,0 +1,278 @@
+"""What every source of rows promises, and what is true of each of ours alone.
+
+The real log is read from `../shared/data`, beside the repository; its tests are skipped by name where it is absent.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+from pydantic import ValidationError
+
+from autocompress import family
+from autocompress.data.source import PACKAGE, SPLITS, TRUTH, RowSource, Split
+from autocompress.data.sources.ads_simulator import AdsSimulator
+from autocompress.data.sources.kuairand import HISTORY, LOGS, USERS, VIDEOS, KuaiRand
+from autocompress.data.store import check
+from autocompress.errors import UserError
+
+KUAIRAND = Path(__file__).parents[3] / "shared" / "data" / "kuairand_pure"
+EXAMPLES: dict[str, dict[str, Any]] = {"ads_simulator": {"rows": 20_000}, "kuairand": {"root": str(KUAIRAND)}}
+NEEDS: dict[str, Path] = {"kuairand": KUAIRAND}
+LEAKS = {
+    "play_time_ms", "watch_ratio", "finish", "like", "long_watch", "is_positive", "profile_stay_time",
+    "comment_stay_time", "is_profile_enter", "is_like", "is_follow", "is_comment", "is_forward", "is_hate",
+    "source_file",
+}  # fmt: skip
+"""What follows from an impression of KuaiRand, and its constant column."""
+KNOWN_CONSTANT = {"kuairand": {"is_rand", "is_lowactive_period"}}
+"""Fields that say nothing in the slice that we have, though they do in the published log."""
+EXCEPTIONS = {"ads_simulator": 0.0, "kuairand": 0.002}
+"""Share of the rows in which a child task may be 1 without its parent: KuaiRand's tabs 11 and 14 record no click."""
+DAYS = {"ads_simulator": "day", "kuairand": "date"}
+"""The column that a source is split by."""
+LATE = {"kuairand": 3_600_000}
+"""Units of time by which the clock of a row may run behind its day (KuaiRand's days end up to an hour late)."""
+
+needs_kuairand = pytest.mark.skipif(not KUAIRAND.is_dir(), reason=f"{KUAIRAND} is absent")
+every_source = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=needs_kuairand if kind in NEEDS else ()) for kind in EXAMPLES]
+)
+
+
+def source(kind: str, **changes: Any) -> RowSource:
+    return cast(RowSource, family.parse(PACKAGE, {"kind": kind, **EXAMPLES[kind], **changes}))
+
+
+@cache
+def read(kind: str, split: Split) -> pl.DataFrame:
+    return source(kind).read(split)
+
+
+def test_every_source_has_an_example() -> None:
+    assert set(EXAMPLES) == set(family.members(PACKAGE))
+
+
+@every_source
+@pytest.mark.parametrize("split", SPLITS)
+def test_rows_hold_every_field_and_both_classes_of_every_label(kind: str, split: Split) -> None:
+    schema = source(kind).row_schema()
+    check(read(kind, split), schema, split)
+    for task in schema.tasks:
+        labels = read(kind, split)[task.label]
+        assert labels.dtype == pl.Int8
+        assert set(labels.unique().to_list()) == {0, 1}
+
+
+@every_source
+def test_every_split_has_the_same_columns_and_types(kind: str) -> None:
+    schemas = [read(kind, split).schema for split in SPLITS]
+    assert schemas[0] == schemas[1] == schemas[2]
+
+
+@every_source
+def test_no_field_is_constant_in_training(kind: str) -> None:
+    frame = read(kind, "train")
+    constant = {name for name in source(kind).row_schema().field_names if frame[name].n_unique() < 2}
+    assert constant == KNOWN_CONSTANT.get(kind, set())
+
+
+@every_source
+def test_a_label_is_no_field_and_no_field_copies_a_label(kind: str) -> None:
+    schema, frame = source(kind).row_schema(), read(kind, "valid")
+    assert not {task.label for task in schema.tasks} & set(schema.field_names)
+    for task in schema.tasks:
+        label = frame[task.label].to_numpy().astype(np.float64)
+        for name in schema.field_names:
+            if frame[name].dtype.is_numeric():
+                value = frame[name].cast(pl.Float64).fill_null(-1.0).fill_nan(-1.0).to_numpy()
+                if value.std() > 0:
+                    assert abs(np.corrcoef(value, label)[0, 1]) < 0.6, f"{name} tells {task.label}"
+
+
+@every_source
+def test_a_child_task_happens_only_where_its_parent_did(kind: str) -> None:
+    tasks = {task.name: task for task in source(kind).row_schema().tasks}
+    children = [task for task in tasks.values() if task.parent is not None]
+    assert children
+    for task in children:
+        assert task.parent is not None
+        for split in SPLITS:
+            frame = read(kind, split)
+            orphans = frame.filter((pl.col(task.label) == 1) & (pl.col(tasks[task.parent].label) == 0))
+            assert orphans.height <= EXCEPTIONS[kind] * frame.height
+
+
+@every_source
+def test_splits_follow_one_another_in_time(kind: str) -> None:
+    time = source(kind).row_schema().time
+    assert time is not None
+    for column in (read(kind, split)[time] for split in SPLITS):
+        assert column.is_sorted()
+    for before, after in pairwise(SPLITS):
+        earlier, later = read(kind, before), read(kind, after)
+        assert max(earlier[DAYS[kind]].to_list()) < min(later[DAYS[kind]].to_list())
+        assert set(earlier[DAYS[kind]]).isdisjoint(later[DAYS[kind]])
+        assert earlier[time].item(-1) < later[time].item(0) + LATE.get(kind, 0)
+
+
+@every_source
+def test_reading_twice_gives_the_same_rows(kind: str) -> None:
+    assert_frame_equal(source(kind).read("valid"), read(kind, "valid"))
+
+
+@every_source
+def test_the_digest_of_an_equal_configuration_is_equal(kind: str) -> None:
+    assert source(kind).content_digest() == source(kind).content_digest()
+    again = cast(RowSource, family.parse(PACKAGE, source(kind).model_dump(mode="json")))
+    assert again.content_digest() == source(kind).content_digest()
+
+
+@every_source
+def test_a_misspelt_key_is_refused_by_name(kind: str) -> None:
+    with pytest.raises(ValidationError, match="rwos"):
+        source(kind, rwos=1)
+
+
+def test_an_unknown_kind_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match="did you mean 'kuairand'"):
+        family.parse(PACKAGE, {"kind": "kuairnd"})
+
+
+# the simulator
+
+
+def test_simulated_rows_say_that_they_are() -> None:
+    assert source("ads_simulator").synthetic
+
+
+@pytest.mark.parametrize("changes", [{"seed": 2}, {"rows": 20_010}, {"days": 9}])
+def test_another_simulation_has_another_digest_and_other_rows(changes: dict[str, int]) -> None:
+    other = source("ads_simulator", **changes)
+    assert other.content_digest() != source("ads_simulator").content_digest()
+    assert not other.read("test").equals(read("ads_simulator", "test"))
+
+
+def test_a_simulation_has_the_rows_that_were_asked_for() -> None:
+    assert [read("ads_simulator", split).height for split in SPLITS] == [16_000, 2_000, 2_000]
+
+
+def test_a_day_can_be_simulated_without_the_days_before_it() -> None:
+    days = AdsSimulator(rows=20_000, days=10)
+    train = days.read("train")
+    assert days.read("valid").equals(read("ads_simulator", "valid"))
+    assert train["day"].unique().sort().to_list() == list(range(8))
+
+
+def test_true_probabilities_stand_beside_every_task_of_a_simulation_and_are_no_fields() -> None:
+    schema = source("ads_simulator").row_schema()
+    truths = {name for name in read("ads_simulator", "test").columns if name.startswith(TRUTH)}
+    assert truths == {TRUTH + task.name for task in schema.tasks}
+    assert not truths & set(schema.field_names)
+
+
+@pytest.mark.parametrize("task", ["click", "conversion"])
+def test_labels_come_as_often_as_their_true_probability_says(task: str) -> None:
+    frame = read("ads_simulator", "train")
+    probability, label = frame[TRUTH + task].to_numpy().astype(np.float64), frame[task].to_numpy()
+    assert ((probability > 0) & (probability < 1)).all()
+    for part in np.array_split(np.argsort(probability), 8):
+        deviation = np.sqrt((probability[part] * (1 - probability[part])).sum())
+        assert abs(label[part].sum() - probability[part].sum()) < 4.5 * deviation
+
+
+def test_a_conversion_is_never_likelier_than_its_click() -> None:
+    frame = read("ads_simulator", "train")
+    assert bool((frame[TRUTH + "conversion"] <= frame[TRUTH + "click"]).all())
+
+
+def test_ids_are_skewed_as_in_a_log() -> None:
+    counts = read("ads_simulator", "train")["ad_id"].value_counts()["count"].sort(descending=True)
+    assert int(counts[: len(counts) // 10].sum()) > 0.4 * int(counts.sum())
+
+
+# the real log
+
+
+def raw_log() -> pl.DataFrame:
+    return pl.concat([pl.read_parquet(KUAIRAND / name) for name in LOGS])
+
+
+@needs_kuairand
+def test_kuairand_keeps_one_row_per_user_video_and_time_and_joins_add_none() -> None:
+    raw = raw_log()
+    assert raw.height == 94_784 + 133_545
+    days = {"train": (20220425, 20220504), "valid": (20220505, 20220506), "test": (20220507, 20220508)}
+    heights = {}
+    for split in SPLITS:
+        frame = read("kuairand", split)
+        part = raw.filter(pl.col("date").is_between(*days[split]))
+        heights[split] = frame.height
+        assert frame.height == part.select("user_id", "video_id", "time_ms").n_unique()
+        assert frame.select("user_id", "video_id", "time_ms").is_duplicated().sum() == 0
+        assert frame["date"].min() == days[split][0]
+        assert frame["date"].max() == days[split][1]
+    assert 0.02 <= 1 - sum(heights.values()) / raw.height <= 0.03
+
+
+@needs_kuairand
+def test_no_consequence_of_an_impression_is_a_column_of_kuairand() -> None:
+    frame = read("kuairand", "train")
+    assert not LEAKS & set(frame.columns)
+    assert not LEAKS & set(source("kuairand").row_schema().field_names)
+
+
+@needs_kuairand
+def test_joined_columns_are_those_of_the_rows_own_user_and_video() -> None:
+    frame = read("kuairand", "test").sample(200, seed=1)
+    videos, users = pl.read_csv(KUAIRAND / VIDEOS), pl.read_csv(KUAIRAND / USERS)
+    for key, table, column in (("video_id", videos, "author_id"), ("user_id", users, "register_days_range")):
+        known = dict(zip(table[key].to_list(), table[column].to_list(), strict=True))
+        assert frame[column].to_list() == [known.get(value) for value in frame[key].to_list()]
+        assert table[key].is_duplicated().sum() == 0
+
+
+@needs_kuairand
+def test_history_counts_are_those_of_the_users_own_watched_videos() -> None:
+    history = pl.read_parquet(KUAIRAND / HISTORY)
+    watched = dict(zip(history["user_id"].to_list(), history["watch_seq"].to_list(), strict=True))
+    frame = read("kuairand", "test")
+    seen = frame.filter(pl.col("seen_video") > 0).head(20)
+    rows = pl.concat([seen, frame.sample(100, seed=2)])
+    for user, video, count in rows.select("user_id", "video_id", "seen_video").iter_rows():
+        assert count == [int(each) for each in watched.get(user) or []].count(video)
+
+
+@needs_kuairand
+def test_history_ends_before_the_log_begins() -> None:
+    frame = read("kuairand", "train")
+    hours = frame["hours_since_history"].drop_nulls()
+    assert hours.min() >= 0  # type: ignore[operator]
+
+
+@needs_kuairand
+def test_the_digest_is_of_the_files_and_not_of_where_they_lie(tmp_path: Path) -> None:
+    for name in (*LOGS, USERS, VIDEOS, HISTORY):
+        (tmp_path / name).symlink_to(KUAIRAND / name)
+    moved = KuaiRand(root=tmp_path)
+    assert moved.content_digest() == source("kuairand").content_digest()
+    (tmp_path / USERS).unlink()
+    (tmp_path / USERS).write_bytes((KUAIRAND / USERS).read_bytes() + b"\n")
+    assert moved.content_digest() != source("kuairand").content_digest()
+
+
+def test_a_missing_file_of_kuairand_is_named_with_where_it_comes_from(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.root: .*log_standard_0425_0430\.parquet does not exist.*kuairand\.com"):
+        KuaiRand(root=tmp_path).content_digest()
+
+
+def test_kuairand_without_a_root_says_which_key_is_missing() -> None:
+    with pytest.raises(UserError, match=r"data\.root is not set"):
+        KuaiRand().read("train")

@@ -1,0 +1,323 @@
+"""What every compression method promises. A new method is held to it as soon as its file exists."""
+
+from __future__ import annotations
+
+import copy
+import json
+from functools import cache
+from itertools import permutations, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from autocompress.artefact.export import parity
+from autocompress.artefact.runtime import open_session, score
+from autocompress.compress.plan import Plan, Stage
+from autocompress.compress.transform import Record, Transform
+from autocompress.models.dcnv2 import Recommender
+from autocompress.models.quantized_linear import QuantizedLinear
+from autocompress.search.space import legal_order
+from autocompress.search.trial import PARITY_BOUND
+from tests.contracts.small_model import (
+    KINDS,
+    SCHEMA,
+    SHAPE,
+    Exporter,
+    initializers,
+    new_context,
+    new_ids,
+    new_model,
+    scores_of,
+    transform,
+)
+
+EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
+    "rows": ({"keep": 0.3}, {"keep": 0.9}),
+    "channels": (
+        {"ratio": 0.5, "importance": "magnitude"},
+        {"ratio": 0.5, "importance": "gradient"},
+        {"ratio": 0.4, "importance": "activation", "scope": "global"},
+    ),
+    "quantize_tables": (
+        {"bits": 8},
+        {"bits": 4},
+        {"bits": 8, "granularity": "field"},
+        {"bits": 4, "granularity": "field"},
+    ),
+    "quantize_dense": ({"calibration": "minmax"}, {"calibration": "percentile"}),
+}
+"""Knobs that really change the model; a test says that no method is without."""
+
+CASES = [pytest.param(kind, knobs, id=f"{kind}-{n}") for kind in EXAMPLES for n, knobs in enumerate(EXAMPLES[kind])]
+every_method = pytest.mark.parametrize(("kind", "knobs"), CASES)
+
+
+def is_legal(order: tuple[str, ...]) -> bool:
+    return all(earlier in KINDS[kind].follows for n, kind in enumerate(order) for earlier in order[:n])
+
+
+PAIRS = list(product(KINDS, repeat=2))
+LONGER = [order for length in range(3, len(KINDS) + 1) for order in permutations(KINDS, length)]
+LEGAL = [order for order in [*PAIRS, *LONGER] if is_legal(order)]
+ILLEGAL = [order for order in PAIRS if not is_legal(order)]
+
+
+def example(kind: str) -> Transform:
+    return transform(kind, EXAMPLES[kind][0])
+
+
+def plan_of(*transforms: Transform) -> Plan:
+    return Plan(student=SHAPE, stages=(Stage(transforms=transforms),))
+
+
+@cache
+def once_applied(transforms: tuple[Transform, ...]) -> tuple[Recommender, tuple[Record, ...]]:
+    if not transforms:
+        return new_model(), ()
+    model, records = applied(*transforms[:-1])
+    return model, (*records, transforms[-1].apply(model, new_context()))
+
+
+def applied(*transforms: Transform) -> tuple[Recommender, list[Record]]:
+    """The small model after the methods, and their records; every call returns a copy of its own."""
+    model, records = copy.deepcopy(once_applied(transforms))
+    return model, list(records)
+
+
+def bound(*transforms: Transform) -> float:
+    return PARITY_BOUND[any(each.storage_bits() for each in transforms)]
+
+
+def test_every_method_has_an_example() -> None:
+    assert set(EXAMPLES) == set(KINDS)
+
+
+@every_method
+def test_its_knobs_come_back_from_a_stored_plan(kind: str, knobs: dict[str, Any]) -> None:
+    plan = plan_of(transform(kind, knobs))
+    again = Plan.model_validate_json(plan.model_dump_json())
+    assert again == plan
+    assert again.digest == plan.digest
+    assert again.transforms() == (transform(kind, knobs),)
+
+
+@every_method
+def test_its_record_is_json(kind: str, knobs: dict[str, Any]) -> None:
+    _, (record,) = applied(transform(kind, knobs))
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+
+
+@every_method
+def test_it_refuses_a_knob_that_it_does_not_have(kind: str, knobs: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="stength"):
+        transform(kind, {**knobs, "stength": 1})
+
+
+@every_method
+def test_it_decides_the_same_twice(kind: str, knobs: dict[str, Any]) -> None:
+    first, records = applied(transform(kind, knobs))
+    second = new_model()
+    assert [transform(kind, knobs).apply(second, new_context())] == records
+    np.testing.assert_array_equal(scores_of(first, new_ids(first)), scores_of(second, new_ids(second)))
+
+
+@every_method
+def test_restoring_its_record_rebuilds_the_model_that_it_left(kind: str, knobs: dict[str, Any]) -> None:
+    method = transform(kind, knobs)
+    model, (record,) = applied(method)
+    fresh = new_model(seed=99)
+    method.restore(fresh, json.loads(json.dumps(record)))
+    fresh.load_state_dict(model.state_dict(), strict=True)
+    ids = new_ids(model)
+    np.testing.assert_array_equal(scores_of(fresh, ids), scores_of(model, ids))
+
+
+@every_method
+def test_it_leaves_a_model_of_one_finite_logit_per_task(kind: str, knobs: dict[str, Any]) -> None:
+    model, _ = applied(transform(kind, knobs))
+    logits = model(torch.from_numpy(new_ids(model).astype(np.int64)))
+    assert logits.shape == (64, len(SCHEMA.tasks))
+    assert bool(torch.isfinite(logits).all())
+
+
+@every_method
+def test_it_changes_the_scores_but_not_beyond_recognition(kind: str, knobs: dict[str, Any]) -> None:
+    model, _ = applied(transform(kind, knobs))
+    ids = new_ids(model, 400)
+    before, after = scores_of(new_model(), ids), scores_of(model, ids)
+    assert np.abs(before - after).max() > 0 or kind == "rows"  # rows that stay score what they scored
+    assert np.corrcoef(before[:, 0], after[:, 0])[0, 1] > 0.5
+
+
+@every_method
+def test_what_it_leaves_can_be_trained(kind: str, knobs: dict[str, Any]) -> None:
+    model, _ = applied(transform(kind, knobs))
+    context = new_context()
+    logits = model.train()(context.ids)
+    torch.autograd.backward(torch.nn.functional.binary_cross_entropy_with_logits(logits, context.labels))
+    without = [name for name, value in model.named_parameters() if value.grad is None]
+    assert without == []
+
+
+@every_method
+def test_the_file_scores_what_torch_scores(kind: str, knobs: dict[str, Any], exported: Exporter) -> None:
+    method = transform(kind, knobs)
+    model, _ = applied(method)
+    assert parity(model, exported(model), new_ids(model, 500)) <= bound(method)
+
+
+@every_method
+def test_the_reduction_that_it_declares_is_in_the_file(kind: str, knobs: dict[str, Any], exported: Exporter) -> None:
+    method = transform(kind, knobs)
+    model, _ = applied(method)
+    before, after = exported(new_model(), "before").stat().st_size, exported(model).stat().st_size
+    assert method.keeps() or method.storage_bits(), "a method that declares nothing compresses nothing"
+    assert after < before
+
+
+@every_method
+def test_a_row_scores_the_same_whatever_rows_stand_beside_it(
+    kind: str, knobs: dict[str, Any], exported: Exporter
+) -> None:
+    model, _ = applied(transform(kind, knobs))
+    assert_rows_are_independent(exported(model), model)
+
+
+def test_a_row_scores_the_same_with_everything_applied(exported: Exporter) -> None:
+    model, _ = applied(*(example(kind) for kind in legal_order(KINDS)))
+    assert_rows_are_independent(exported(model), model)
+
+
+def assert_rows_are_independent(path: Path, model: Recommender) -> None:
+    session, ids, strangers = open_session(path), new_ids(model), new_ids(model, 193, seed=11)
+    together = score(session, ids)
+    alone = np.concatenate([score(session, ids[[row]]) for row in range(len(ids))])
+    places = np.random.default_rng(5).permutation(len(ids) + len(strangers))
+    crowd = np.empty_like(np.concatenate([ids, strangers]))
+    crowd[places] = np.concatenate([ids, strangers])
+    among = score(session, crowd, batch_size=len(crowd))[places[: len(ids)]]
+    assert np.abs(alone - together).max() <= 1e-6
+    assert np.abs(among - together).max() <= 1e-6
+    assert together.std() > 0.01, "scores that do not vary would hide it"
+
+
+@pytest.mark.parametrize("order", LEGAL, ids="-".join)
+def test_stacked_in_a_legal_order_methods_export_and_restore(order: tuple[str, ...], exported: Exporter) -> None:
+    methods = [example(kind) for kind in order]
+    assert plan_of(*methods).transforms() == tuple(methods)
+    model, records = applied(*methods)
+    assert parity(model, exported(model), new_ids(model, 200)) <= bound(*methods)
+    fresh = new_model(seed=99)
+    for method, record in zip(methods, json.loads(json.dumps(records)), strict=True):
+        method.restore(fresh, record)
+    fresh.load_state_dict(model.state_dict(), strict=True)
+    np.testing.assert_array_equal(scores_of(fresh, new_ids(model)), scores_of(model, new_ids(model)))
+
+
+@pytest.mark.parametrize("order", ILLEGAL, ids="-".join)
+def test_an_illegal_order_is_refused_by_naming_both(order: tuple[str, ...]) -> None:
+    first, second = order
+    with pytest.raises(ValidationError, match=f"{second} may not follow {first}"):
+        plan_of(example(first), example(second))
+    with pytest.raises(ValidationError, match=f"{second} may not follow {first}"):
+        Plan(student=SHAPE, stages=tuple(Stage(transforms=(example(kind),)) for kind in order))
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_it_may_follow_only_methods_that_exist(kind: str) -> None:
+    assert set(KINDS[kind].follows) <= set(KINDS)
+
+
+def test_all_methods_together_have_a_legal_order() -> None:
+    assert is_legal(tuple(legal_order(KINDS)))
+
+
+# what a method's file must hold, beside being smaller
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.9])
+def test_rows_that_are_pruned_are_not_in_the_file(keep: float, exported: Exporter) -> None:
+    model, (record,) = applied(transform("rows", {"keep": keep}))
+    table = initializers(exported(model))["table_0"]
+    assert table.shape == (sum(record["rows"]), 8)
+    vocabulary = sum(rows - 1 for rows in new_model().bank.rows[:-1])
+    kept = sum(rows - 1 for rows in record["rows"][:-1])
+    assert kept == pytest.approx(keep * vocabulary, rel=0.03)
+    assert record["rows"][-1] == new_model().bank.rows[-1], "numeric buckets stay"
+
+
+def test_pruned_ids_read_the_mean_of_what_was_pruned_weighted_by_frequency() -> None:
+    before = new_model().bank
+    model, (record,) = applied(transform("rows", {"keep": 0.3}))
+    kept, counts = record["rows"][0], new_context().counts[0]
+    weight = torch.from_numpy(counts[kept:].astype(np.float32))[:, None]
+    expected = (before.table(0)[kept:] * weight).sum(0) / weight.sum()
+    torch.testing.assert_close(model.bank.table(0)[0], expected)
+    torch.testing.assert_close(model.bank.table(0)[1:], before.table(0)[1:kept])
+
+
+@pytest.mark.parametrize(("bits", "dtype", "columns"), [(8, np.int8, 8), (4, np.uint8, 4)])
+@pytest.mark.parametrize("granularity", ["row", "field"])
+def test_quantized_tables_are_packed_with_no_float_copy_left(
+    bits: int, dtype: type[np.generic], columns: int, granularity: str, exported: Exporter
+) -> None:
+    model, _ = applied(transform("quantize_tables", {"bits": bits, "granularity": granularity}))
+    stored, rows = initializers(exported(model)), sum(model.bank.rows)
+    assert stored["table_0"].dtype == dtype
+    assert stored["table_0"].shape == (rows, columns)
+    long = {name: value for name, value in stored.items() if value.dtype.kind == "f" and value.size >= rows}
+    assert [name for name in long if not name.startswith(("cross", "tower", "head"))] == (
+        ["table_0.scales"] if granularity == "row" else []
+    )
+    if granularity == "row":
+        assert stored["table_0.scales"].dtype == np.float16
+        assert stored["table_0.scales"].shape == (rows, 1)
+
+
+def test_every_dense_layer_but_the_head_is_int8_in_the_file(exported: Exporter) -> None:
+    model, (record,) = applied(example("quantize_dense"))
+    stored = initializers(exported(model))
+    linear = {name for name, module in new_model().dense.named_modules() if isinstance(module, torch.nn.Linear)}
+    assert set(record["ranges"]) == linear - {"head"}
+    for name in record["ranges"]:
+        layer = model.dense.get_submodule(name)
+        assert isinstance(layer, QuantizedLinear)
+        assert stored[f"{name}.weight.int8"].dtype == np.int8
+        assert stored[f"{name}.weight.int8"].shape == (layer.in_features, layer.out_features)
+        assert f"{name}.weight" not in stored
+    matrices = [name for name, value in stored.items() if value.dtype == np.float32 and value.ndim == 2]
+    assert sorted(matrices) == ["head.weight", "table_0"]
+
+
+@pytest.mark.parametrize("knobs", EXAMPLES["channels"], ids=lambda knobs: str(knobs["importance"]))
+def test_channel_widths_in_the_file_are_the_recorded_ones(knobs: dict[str, Any], exported: Exporter) -> None:
+    model, (record,) = applied(transform("channels", knobs))
+    stored, whole = initializers(exported(model)), initializers(exported(new_model(), "whole"))
+    assert set(record["kept"]) == {"cross.0.down", "tower.0", "tower.3"}
+    for name, kept in record["kept"].items():
+        assert stored[f"{name}.weight"].shape[0] == len(kept)
+    assert stored["cross.0.up.weight"].shape[1] == len(record["kept"]["cross.0.down"])
+    assert stored["tower.3.weight"].shape[1] == len(record["kept"]["tower.0"])
+    removed = sum(whole[f"{name}.weight"].shape[0] - len(kept) for name, kept in record["kept"].items())
+    assert removed == pytest.approx(knobs["ratio"] * 64, abs=8)
+
+
+def test_channels_keep_the_weights_of_what_is_recorded() -> None:
+    model, (record,) = applied(example("channels"))
+    before, kept = new_model().dense.state_dict(), record["kept"]
+    torch.testing.assert_close(model.dense.state_dict()["tower.0.weight"], before["tower.0.weight"][kept["tower.0"]])
+    inner = before["tower.3.weight"][kept["tower.3"]][:, kept["tower.0"]]
+    torch.testing.assert_close(model.dense.state_dict()["tower.3.weight"], inner)
+
+
+@pytest.mark.parametrize("scope", ["layer", "global"])
+def test_channels_of_ratio_zero_remove_nothing(scope: str) -> None:
+    narrow = SHAPE.model_copy(update={"tower": (20, 12), "cross_rank": 10})
+    model = new_model(shape=narrow)
+    record = transform("channels", {"ratio": 0.0, "scope": scope}).apply(model, new_context())
+    widths = {name: len(kept) for name, kept in record["kept"].items()}
+    assert widths == {"cross.0.down": 10, "tower.0": 20, "tower.3": 12}

@@ -1,0 +1,73 @@
+"""Batches: which rows an epoch sees, and that what belongs together stays together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from autocompress.data.batches import Batches
+
+Columns = tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.float32]]
+
+
+def columns(rows: int) -> Columns:
+    """Ids, labels and logits from which the number of the row can be read."""
+    number = np.arange(rows)
+    ids = np.stack([number, 2 * number], axis=1).astype(np.int32)
+    return ids, (number % 2)[:, None].astype(np.uint8), (number / 8)[:, None].astype(np.float32)
+
+
+def rows_of(batches: Batches) -> list[int]:
+    return [int(row) for batch in batches for row in batch.ids[:, 0]]
+
+
+@given(st.integers(1, 3000), st.integers(1, 700), st.floats(0.01, 1.0), st.integers(0, 5))
+def test_an_epoch_sees_the_latest_rows_once_and_aligned(rows: int, size: int, share: float, seed: int) -> None:
+    ids, labels, soft = columns(rows)
+    batches = Batches(ids, labels, soft, batch_size=size, share=share, seed=seed)
+    seen: list[int] = []
+    for batch in batches:
+        assert batch.soft is not None
+        assert torch.equal(batch.ids[:, 1], 2 * batch.ids[:, 0])
+        assert torch.equal(batch.labels[:, 0], (batch.ids[:, 0] % 2).float())
+        assert torch.equal(batch.soft[:, 0], (batch.ids[:, 0] / 8).float())
+        assert len(batch.ids) == min(size, max(1, round(rows * share)))
+        seen += batch.ids[:, 0].tolist()
+    used = max(1, round(rows * share))
+    assert len(seen) == len(set(seen)) == len(batches) * min(size, used)
+    assert min(seen) >= rows - used
+    assert used - len(seen) < min(size, used)
+
+
+def test_types_are_those_that_a_model_takes() -> None:
+    ids, labels, soft = columns(10)
+    batch = next(iter(Batches(ids, labels, soft, batch_size=4)))
+    assert batch.soft is not None
+    assert (batch.ids.dtype, batch.labels.dtype, batch.soft.dtype) == (torch.int64, torch.float32, torch.float32)
+    assert next(iter(Batches(ids, labels, None, batch_size=4))).soft is None
+
+
+def test_equal_seeds_shuffle_alike_and_every_epoch_differently() -> None:
+    ids, labels, soft = columns(3000)
+    one, two = (Batches(ids, labels, soft, batch_size=100, seed=3) for _ in range(2))
+    first, second = rows_of(one), rows_of(one)
+    assert first != second
+    assert [rows_of(two), rows_of(two)] == [first, second]
+    assert rows_of(Batches(ids, labels, soft, batch_size=100, seed=4)) != first
+
+
+def test_logits_of_the_latest_rows_alone_are_aligned_from_the_end() -> None:
+    ids, labels, soft = columns(100)
+    for batch in Batches(ids, labels, soft[-40:], batch_size=10, share=0.3):
+        assert batch.soft is not None
+        assert torch.equal(batch.soft[:, 0], (batch.ids[:, 0] / 8).float())
+
+
+def test_logits_that_cover_too_few_rows_are_refused() -> None:
+    ids, labels, soft = columns(100)
+    with pytest.raises(ValueError, match="teacher logits cover 20 rows, 30 are asked for"):
+        Batches(ids, labels, soft[-20:], batch_size=10, share=0.3)

@@ -1,0 +1,91 @@
+"""A study small enough for a test: the command, in a process of its own, and what it left."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import optuna
+
+from autocompress.report.contract import FrontFile
+from autocompress.report.front_files import read_front
+
+OVERRIDES = (
+    "search=ads",
+    "data.rows=20000",
+    "study.minutes=null",
+    "study.rungs=[2000,8000]",
+    "teacher.shape.embedding_dim=8",
+    "teacher.shape.tower=[32,16]",
+    "search_spaces.student.embedding_dim=[4,8]",
+    "search_spaces.student.tower=[[32,16],[16]]",
+)
+STORAGE = "sqlite:///autocompress.db"
+PATIENCE = 100.0
+
+
+def command(*items: str) -> list[str]:
+    return [sys.executable, "-m", "autocompress", *items]
+
+
+def environment(cache: Path) -> dict[str, str]:
+    return {**os.environ, "AUTOCOMPRESS_CACHE": str(cache), "COLUMNS": "80"}
+
+
+def run(folder: Path, cache: Path, *items: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*items), cwd=folder, env=environment(cache), capture_output=True, text=True, timeout=PATIENCE
+    )
+
+
+def start(folder: Path, cache: Path, *items: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(*items),
+        cwd=folder,
+        env=environment(cache),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+
+
+def states(folder: Path) -> list[str]:
+    """States of the trials of the only study, by number, read beside the process that runs it."""
+    file = folder / "autocompress.db"
+    if not file.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as opened:
+            return [state for (state,) in opened.execute("SELECT state FROM trials ORDER BY number")]
+    except sqlite3.OperationalError:  # the tables are being made
+        return []
+
+
+def study_folder(folder: Path) -> Path:
+    (found,) = (folder / "outputs").iterdir()
+    return found
+
+
+def front(folder: Path) -> FrontFile:
+    return read_front(study_folder(folder))
+
+
+def study(folder: Path) -> optuna.Study:
+    storage = f"sqlite:///{folder}/autocompress.db"
+    (name,) = optuna.get_all_study_names(storage)
+    return optuna.load_study(study_name=name, storage=storage)

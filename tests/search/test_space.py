@@ -1,0 +1,239 @@
+"""Search spaces: what a person may write, and the plans that come out of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.trial import FixedTrial
+from pydantic import TypeAdapter, ValidationError
+
+from autocompress.compress.plan import PACKAGE, Plan, Recovery
+from autocompress.errors import UserError
+from autocompress.family import members
+from autocompress.models.shape import ModelShape
+from autocompress.search.space import Knob, Range, Spaces, check_spaces, in_space, legal_order, suggest
+
+TEACHER = ModelShape(embedding_dim=16, cross_layers=2, cross_rank=64, tower=(256, 256))
+RUNGS = [Recovery(data_share=0.25), Recovery(data_share=1.0)]
+PACKAGED = Path(__file__).parents[2] / "search_spaces"
+
+
+def spaces(content: Mapping[str, Any]) -> Spaces:
+    return check_spaces(TypeAdapter(Spaces).validate_python(content))
+
+
+def packaged() -> Spaces:
+    return spaces({path.stem: yaml.safe_load(path.read_text()) for path in PACKAGED.glob("*.yaml")})
+
+
+def plan(content: Mapping[str, Any], chosen: Mapping[str, Any]) -> Plan:
+    return suggest(FixedTrial(dict(chosen)), spaces(content), TEACHER, RUNGS)  # type: ignore[arg-type]
+
+
+def test_an_empty_space_is_the_teacher_trained_at_every_rung() -> None:
+    made = plan({}, {})
+    assert made.student == TEACHER
+    assert made.transforms() == ()
+    assert [stage.recovery.data_share for stage in made.stages] == [0.25, 1.0]
+
+
+def test_parameters_are_called_by_space_and_knob() -> None:
+    made = plan(
+        {"rows": {"keep": {"low": 0.1, "high": 1.0}}, "quantize_tables": {"bits": [4, 8]}},
+        {"rows.keep": 0.5, "quantize_tables.bits": 4},
+    )
+    assert [each.kind for each in made.transforms()] == ["rows", "quantize_tables"]
+    assert made.transforms()[0].model_dump()["keep"] == 0.5
+    assert made.transforms()[1].model_dump()["bits"] == 4
+
+
+def test_transforms_stand_in_the_first_stage_only() -> None:
+    made = plan({"rows": {"keep": [0.5]}}, {"rows.keep": 0.5})
+    assert [len(stage.transforms) for stage in made.stages] == [1, 0]
+
+
+def test_a_method_that_is_left_out_asks_for_no_knob() -> None:
+    space = {"channels": {"when": [True, False], "ratio": {"low": 0.1, "high": 0.8}}}
+    asked = FixedTrial({"channels.when": False})
+    made = suggest(asked, spaces(space), TEACHER, RUNGS)  # type: ignore[arg-type]
+    assert made.transforms() == ()
+    assert set(asked.params) == {"channels.when"}
+    with pytest.raises(ValueError, match=r"channels\.ratio"):
+        plan(space, {"channels.when": True})
+
+
+@pytest.mark.parametrize("when", [True, False])
+def test_when_may_be_fixed(when: bool) -> None:
+    made = plan({"rows": {"when": when, "keep": 0.5}}, {})
+    assert len(made.transforms()) == int(when)
+
+
+def test_a_fixed_knob_is_no_parameter() -> None:
+    asked = FixedTrial({"rows.keep": 0.3})
+    made = suggest(asked, spaces({"rows": {"keep": [0.3]}, "channels": {"ratio": 0.5}}), TEACHER, RUNGS)  # type: ignore[arg-type]
+    assert set(asked.params) == {"rows.keep"}
+    assert made.transforms()[1].model_dump()["ratio"] == 0.5
+
+
+def test_a_list_that_is_a_choice_is_stored_as_its_json_and_used_as_a_list() -> None:
+    made = plan({"student": {"tower": [[256, 256], [128], []]}}, {"student.tower": "[128]"})
+    assert made.student.tower == (128,)
+    assert plan({"student": {"tower": [[128], []]}}, {"student.tower": "[]"}).student.tower == ()
+
+
+def test_knobs_of_the_student_that_are_absent_stay_the_teachers() -> None:
+    made = plan({"student": {"embedding_dim": [4, 8]}}, {"student.embedding_dim": 4})
+    assert made.student == TEACHER.model_copy(update={"embedding_dim": 4})
+
+
+def test_training_knobs_hold_at_every_rung_and_keep_the_rungs_data() -> None:
+    made = plan(
+        {
+            "recovery": {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}},
+            "distillation": {"distillation_weight": {"low": 0.0, "high": 1.0}, "temperature": 2},
+        },
+        {"recovery.learning_rate": 0.002, "distillation.distillation_weight": 0.7},
+    )
+    for stage, rung in zip(made.stages, RUNGS, strict=True):
+        assert stage.recovery.learning_rate == 0.002
+        assert stage.recovery.objective.distillation_weight == 0.7
+        assert stage.recovery.objective.temperature == 2.0
+        assert stage.recovery.data_share == rung.data_share
+
+
+def test_the_packaged_space_suggests_only_legal_plans_that_it_holds_itself() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    space, kinds = packaged(), set()
+    for _ in range(60):
+        trial = study.ask()
+        made = suggest(trial, space, TEACHER, RUNGS)
+        assert Plan.model_validate_json(made.model_dump_json()) == made
+        assert made.student.larger_than(TEACHER) is None
+        assert in_space(trial.params, space)
+        kinds |= {each.kind for each in made.transforms()}
+    assert kinds == set(members(PACKAGE))
+
+
+def test_the_same_parameters_make_the_same_plan() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
+    trial = study.ask()
+    made = suggest(trial, packaged(), TEACHER, RUNGS)
+    again = suggest(FixedTrial(trial.params), packaged(), TEACHER, RUNGS)  # type: ignore[arg-type]
+    assert again.digest == made.digest
+
+
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 2**31))
+def test_whole_ends_make_whole_numbers_and_both_ends_are_reached(low: int, more: int, seed: int) -> None:
+    space = spaces({"recovery": {"batch_size": {"low": low, "high": low + more}}})
+    for value in (low, low + more):
+        made = suggest(FixedTrial({"recovery.batch_size": value}), space, TEACHER, RUNGS)  # type: ignore[arg-type]
+        assert made.stages[0].recovery.batch_size == value
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    trial = study.ask()
+    suggest(trial, space, TEACHER, RUNGS)
+    assert isinstance(trial.params["recovery.batch_size"], int)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"low": 1.0, "high": 1.0}, "is not below high"),
+        ({"low": 2, "high": 1}, "is not below high"),
+        ({"low": 0.0, "high": 1.0, "log": True}, "a log range needs low > 0"),
+        ({"low": 0.1, "high": 1.0, "log": True, "step": 0.1}, "no step"),
+        ({"low": 0.1, "high": 1.0, "step": 0.0}, "greater than 0"),
+        ({"low": 0, "high": 1, "step": 0.1}, "step 0.1 is no whole number"),
+        ({"low": 0.1, "high": 1.0, "lgo": True}, "lgo"),
+    ],
+)
+def test_a_range_that_is_none_is_refused(content: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        Range.model_validate(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"rosw": {"keep": 0.5}}, r"search_spaces\.rosw: no compression method.*did you mean 'rows'"),
+        (
+            {"rows": {"kepe": 0.5}},
+            r"search_spaces\.rows\.kepe: unknown knob; allowed: keep, when .*did you mean 'keep'",
+        ),
+        ({"rows": {"kind": "rows"}}, r"search_spaces\.rows\.kind: unknown knob"),
+        ({"rows": {"keep": []}}, r"search_spaces\.rows\.keep: has no choice left"),
+        ({"rows": {"keep": {"low": 0.5, "high": 1.5}}}, r"search_spaces\.rows\.keep: 1\.5 does not fit"),
+        ({"quantize_tables": {"bits": [4, 3]}}, r"search_spaces\.quantize_tables\.bits: 3 does not fit"),
+        ({"channels": {"ratio": 0.5, "importance": "magnitud"}}, r"search_spaces\.channels\.importance: 'magnitud'"),
+        ({"student": {"when": True}}, r"search_spaces\.student\.when: unknown knob"),
+        ({"student": {"tower": [[128], [-1]]}}, r"search_spaces\.student\.tower: \[-1\] does not fit"),
+        ({"distillation": {"temperature": 0}}, r"search_spaces\.distillation\.temperature: 0 does not fit"),
+        ({"rows": {"keep": 0.5, "when": "flase"}}, r"search_spaces\.rows\.when: 'flase' does not fit.*true.*false"),
+        ({"rows": {"keep": 0.5, "when": [True, 3]}}, r"search_spaces\.rows\.when: 3 does not fit"),
+        ({"rows": {}}, r"search_spaces\.rows: lacks the knob keep"),
+        ({"channels": {"importance": "magnitude"}}, r"search_spaces\.channels: lacks the knob ratio"),
+    ],
+    ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
+)
+def test_what_stands_for_nothing_is_refused_by_its_key(content: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        spaces(content)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "kinds", [c for n in range(1, 5) for c in combinations(sorted(members(PACKAGE)), n)], ids="-".join
+)
+def test_any_methods_together_get_an_order_that_a_plan_accepts(kinds: tuple[str, ...]) -> None:
+    order = legal_order(kinds)
+    assert sorted(order) == sorted(kinds)
+    assert legal_order(reversed(kinds)) == order
+    for n, kind in enumerate(order):
+        assert set(order[:n]) <= members(PACKAGE)[kind].follows  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "held"),
+    [
+        ({"rows.keep": 0.5, "quantize_tables.bits": 4}, True),
+        ({"student.tower": "[128]", "channels.when": False}, True),
+        ({}, True),
+        ({"rows.keep": 0.001}, False),
+        ({"quantize_tables.bits": 2}, False),
+        ({"student.tower": "[129]"}, False),
+        ({"student.cross_rank": 8}, False),
+        ({"hashing.rows": 8}, False),
+    ],
+)
+def test_a_recipe_is_in_the_space_where_all_of_its_values_are(recipe: dict[str, Any], held: bool) -> None:
+    assert in_space(recipe, packaged()) is held
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high", "log", "step"),
+    [
+        ("0.1..0.8", 0.1, 0.8, False, None),
+        ("1e-4..1e-2 log", 1e-4, 1e-2, True, None),
+        ("4..16", 4, 16, False, None),
+        ("0.1..0.5 step 0.2", 0.1, 0.5, False, 0.2),
+        ("-2..3", -2, 3, False, None),
+    ],
+)
+def test_a_range_is_written_as_text(text: str, low: float, high: float, log: bool, step: float | None) -> None:
+    found = TypeAdapter(Knob).validate_python(text)
+    assert found == Range(low=low, high=high, log=log, step=step)
+    assert isinstance(found, Range)
+    assert type(found.low) is type(low)
+
+
+@pytest.mark.parametrize("text", ["magnitude", "a..b", "1..", "0.1..0.8 lg", "1.5"])
+def test_other_text_is_a_fixed_value(text: str) -> None:
+    assert TypeAdapter(Knob).validate_python(text) == text

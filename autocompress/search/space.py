@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, cast
 
-import optuna
+from optuna.trial import BaseTrial
 from pydantic import BeforeValidator, ValidationError, model_validator
 from pydantic import Field as Limits
 
@@ -112,7 +112,7 @@ def _check_values(key: str, model: type[Frozen], knob: str, values: Knob) -> Non
                     raise UserError(f"{key}: {value!r} does not fit: {fault['msg']}") from error
 
 
-def suggest(trial: optuna.Trial, spaces: Spaces, teacher: ModelShape, recoveries: Iterable[Recovery]) -> Plan:
+def suggest(trial: BaseTrial, spaces: Spaces, teacher: ModelShape, recoveries: Iterable[Recovery]) -> Plan:
     """A plan: everything applied in the first stage, then one stage per entry of `recoveries` (growing data).
 
     Every parameter is called `<space>.<knob>`; the knobs of a method exist only where it is chosen.
@@ -165,11 +165,11 @@ def _contains(knob: Knob, value: Any) -> bool:
     return value in [_scalar(choice) for choice in knob] if isinstance(knob, list) else False
 
 
-def _suggest_all(trial: optuna.Trial, space: str, knobs: Mapping[str, Knob]) -> dict[str, Any]:
+def _suggest_all(trial: BaseTrial, space: str, knobs: Mapping[str, Knob]) -> dict[str, Any]:
     return {knob: _suggest(trial, f"{space}.{knob}", values) for knob, values in knobs.items()}
 
 
-def _suggest(trial: optuna.Trial, name: str, knob: Knob) -> Any:
+def _suggest(trial: BaseTrial, name: str, knob: Knob) -> Any:
     if isinstance(knob, Range):
         if isinstance(knob.low, int) and isinstance(knob.high, int):
             return trial.suggest_int(name, knob.low, knob.high, step=int(knob.step or 1), log=knob.log)

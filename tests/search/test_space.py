@@ -36,7 +36,7 @@ def packaged() -> Spaces:
 
 
 def plan(content: Mapping[str, Any], chosen: Mapping[str, Any]) -> Plan:
-    return suggest(FixedTrial(dict(chosen)), spaces(content), TEACHER, RUNGS)  # type: ignore[arg-type]
+    return suggest(FixedTrial(dict(chosen)), spaces(content), TEACHER, RUNGS)
 
 
 def test_an_empty_space_is_the_teacher_trained_at_every_rung() -> None:
@@ -64,7 +64,7 @@ def test_transforms_stand_in_the_first_stage_only() -> None:
 def test_a_method_that_is_left_out_asks_for_no_knob() -> None:
     space = {"channels": {"when": [True, False], "ratio": {"low": 0.1, "high": 0.8}}}
     asked = FixedTrial({"channels.when": False})
-    made = suggest(asked, spaces(space), TEACHER, RUNGS)  # type: ignore[arg-type]
+    made = suggest(asked, spaces(space), TEACHER, RUNGS)
     assert made.transforms() == ()
     assert set(asked.params) == {"channels.when"}
     with pytest.raises(ValueError, match=r"channels\.ratio"):
@@ -79,7 +79,7 @@ def test_when_may_be_fixed(when: bool) -> None:
 
 def test_a_fixed_knob_is_no_parameter() -> None:
     asked = FixedTrial({"rows.keep": 0.3})
-    made = suggest(asked, spaces({"rows": {"keep": [0.3]}, "channels": {"ratio": 0.5}}), TEACHER, RUNGS)  # type: ignore[arg-type]
+    made = suggest(asked, spaces({"rows": {"keep": [0.3]}, "channels": {"ratio": 0.5}}), TEACHER, RUNGS)
     assert set(asked.params) == {"rows.keep"}
     assert made.transforms()[1].model_dump()["ratio"] == 0.5
 
@@ -127,7 +127,7 @@ def test_the_same_parameters_make_the_same_plan() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
     trial = study.ask()
     made = suggest(trial, packaged(), TEACHER, RUNGS)
-    again = suggest(FixedTrial(trial.params), packaged(), TEACHER, RUNGS)  # type: ignore[arg-type]
+    again = suggest(FixedTrial(trial.params), packaged(), TEACHER, RUNGS)
     assert again.digest == made.digest
 
 
@@ -135,7 +135,7 @@ def test_the_same_parameters_make_the_same_plan() -> None:
 def test_whole_ends_make_whole_numbers_and_both_ends_are_reached(low: int, more: int, seed: int) -> None:
     space = spaces({"recovery": {"batch_size": {"low": low, "high": low + more}}})
     for value in (low, low + more):
-        made = suggest(FixedTrial({"recovery.batch_size": value}), space, TEACHER, RUNGS)  # type: ignore[arg-type]
+        made = suggest(FixedTrial({"recovery.batch_size": value}), space, TEACHER, RUNGS)
         assert made.stages[0].recovery.batch_size == value
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     trial = study.ask()

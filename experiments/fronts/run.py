@@ -90,7 +90,8 @@ def plot(name: str, front: dict[str, Any]) -> None:
                 size = file["model_bytes"] / 1e3
                 axis.errorbar(size, change, yerr=bars, fmt=marker, color=colour, markersize=7)
                 if marker != "o":
-                    axis.annotate(file["name"], (size, change), textcoords="offset points", xytext=(4, 6), fontsize=8)
+                    offset = (-18, -14) if marker == "*" else (4, 6)
+                    axis.annotate(file["name"], (size, change), textcoords="offset points", xytext=offset, fontsize=8)
         axis.axhline(0.0, color="grey", linewidth=0.5)
         axis.set_xscale("log")
         axis.set_title(task + (" (synthetic)" if front["data"]["synthetic"] else ""))
@@ -100,10 +101,11 @@ def plot(name: str, front: dict[str, Any]) -> None:
 
 
 def main(names: list[str]) -> None:
-    """Searches, checks and stores each front that is not stored yet."""
+    """Searches, checks and stores each front that is not stored yet; draws those that are again."""
     for name in names or list(COMMANDS):
         results = HERE / "results" / name
         if (results / "checked.json").exists():
+            plot(name, json.loads((results / "front.json").read_text()))
             print(f"{name}: stored already")
             continue
         work = HERE / "work"

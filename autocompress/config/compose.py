@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -47,9 +48,30 @@ def compose(overrides: Sequence[str]) -> tuple["RunConfig", ...]:
     def collect(composed: DictConfig) -> None:
         configs.append(to_run_config(composed))
 
+    items = list(overrides)
     with _sweep_folder(overrides) as folder:
-        _run_hydra(collect, [*overrides, *folder])
-    return tuple(configs)
+        while True:
+            try:
+                _run_hydra(collect, [*items, *folder])
+                return tuple(configs)
+            except UserError as error:
+                replacing = _replacing(items, str(error))
+                if replacing is None:
+                    raise
+                items = replacing
+                configs.clear()
+
+
+def _replacing(items: Sequence[str], refusal: str) -> list[str] | None:
+    """Return `items` with one override that replaces its knob, where OmegaConf refused to merge the two; else None.
+
+    It merges no list into a map: `search_spaces.rows.keep=[0.1,0.5]` where the file has a range, or a range for a list.
+    """
+    found = re.fullmatch(r"Error merging override ((search_spaces\.\w+\.\w+)=.+)", refusal)
+    if found is None or found[1] not in items:
+        return None
+    place = list(items).index(found[1])
+    return [*items[:place], f"~{found[2]}", f"+{found[1]}", *items[place + 1 :]]
 
 
 def to_run_config(composed: DictConfig) -> "RunConfig":

@@ -25,6 +25,9 @@ def key_path(model: type[BaseModel], loc: Sequence[int | str], given: object) ->
         if tagged:
             members = tuple(tagged)
             continue
+        written = isinstance(value, Mapping) and item in value
+        if len(members) > 1 and not written and not str(item).isidentifier() and not isinstance(item, int):
+            continue  # pydantic's word for one of several types, such as "constrained-int"
         reached = next((found for member in members if (found := _inside(member, item)) is not None), None)
         if reached is None:
             if item == "[key]" or len(members) > 1:

@@ -12,7 +12,7 @@ from autocompress.search.config import SearchConfig
 from autocompress.search.files import valid_quality
 from autocompress.search.ledger import Ledger
 from autocompress.search.objectives import HOPELESS, Vector, dominates, survives, vector
-from autocompress.search.results import mean_quality, violations
+from autocompress.search.results import front_members, mean_quality, violations
 from autocompress.search.scene import Scene
 from autocompress.search.space import suggest
 from autocompress.search.study import finished
@@ -34,6 +34,7 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
         study.set_user_attr("test_reused", True)
     study.set_user_attr("closed", False)
     ledger.show.phase("trials")
+    ledger.write("running", front_members(ledger.finished()))
     failures: list[Exception] = []
 
     def objective(trial: optuna.Trial) -> Vector:

@@ -88,10 +88,8 @@ def is_finished(study: optuna.Study, config: SearchConfig) -> bool:
 
 
 def _show_front(config: SearchConfig, folder: Path) -> None:
-    commands = {
-        "compare the trials": ui_command(config.tracking),
-        "watch the study": f"optuna-dashboard {config.study.storage}",
-    }
+    commands = {"compare the trials": ui_command(config.tracking)} if config.tracking.enabled else {}
+    commands["watch the study"] = f"optuna-dashboard {config.study.storage}"
     print_front(read_front(folder), folder=folder, commands=commands)
 
 

@@ -26,7 +26,6 @@ OVERRIDES = (
     "search_spaces.student.embedding_dim=[4,8]",
     "search_spaces.student.tower=[[32,16],[16]]",
 )
-STORAGE = "sqlite:///autocompress.db"
 PATIENCE = 100.0
 
 
@@ -64,16 +63,20 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
         time.sleep(0.05)
 
 
-def states(folder: Path) -> list[str]:
-    """States of the trials of the only study, by number, read beside the process that runs it."""
+def progress(folder: Path) -> tuple[int, bool]:
+    """How many trials of the only study are over, and whether one runs that has its plan; read beside its process."""
     file = folder / "autocompress.db"
     if not file.exists():
-        return []
+        return 0, False
+    over = "SELECT count(*) FROM trials WHERE state IN ('COMPLETE', 'PRUNED', 'FAIL')"
+    planned = (
+        "SELECT count(*) FROM trials NATURAL JOIN trial_user_attributes WHERE state = 'RUNNING' AND key = 'digest'"
+    )
     try:
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as opened:
-            return [state for (state,) in opened.execute("SELECT state FROM trials ORDER BY number")]
+            return opened.execute(over).fetchone()[0], bool(opened.execute(planned).fetchone()[0])
     except sqlite3.OperationalError:  # the tables are being made
-        return []
+        return 0, False
 
 
 def study_folder(folder: Path) -> Path:

@@ -66,7 +66,7 @@ class KuaiRand(Frozen):
     def read(self, split: Split) -> pl.DataFrame:
         """Impressions of the split's days in time order, one per (user, video, time)."""
         log = (
-            pl.concat([self._scan(name, LOG) for name in LOGS])
+            pl.concat([self._scan(name, LOG) for name in LOGS], how="vertical_relaxed")
             .filter(pl.col("date").is_between(FIRST_DAY[split], LAST_DAY[split]))
             .unique(["user_id", "video_id", "time_ms"], keep="first", maintain_order=True)
             .sort("time_ms", maintain_order=True)
@@ -94,15 +94,16 @@ class KuaiRand(Frozen):
                 counts = watched.group_by("user_id", key).agg(pl.len().alias(name))
                 rows = rows.join(counts, on=["user_id", key], how="left", maintain_order="left")
         uploaded = pl.col("upload_dt").str.to_date(strict=False)
-        return (
-            rows.with_columns(
-                *(pl.col(name).fill_null(0) for name in HISTORY_COLUMNS),
-                age_days=(pl.col("date").cast(pl.String).str.to_date("%Y%m%d") - uploaded).dt.total_days(),
-                hours_since_history=(pl.col("time_ms") - pl.col("last_time_ms")) / 3_600_000,
-            )
-            .drop("hourmin", "upload_dt", "last_time_ms")
-            .collect()
-        )
+        rows = rows.with_columns(
+            *(pl.col(name).fill_null(0) for name in HISTORY_COLUMNS),
+            age_days=(pl.col("date").cast(pl.String).str.to_date("%Y%m%d") - uploaded).dt.total_days(),
+            hours_since_history=(pl.col("time_ms") - pl.col("last_time_ms")) / 3_600_000,
+        ).drop("hourmin", "upload_dt", "last_time_ms")
+        try:
+            return rows.collect()
+        except pl.exceptions.PolarsError as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"data.root: the files in {self.root} do not fit together: {reason}") from error
 
     def _scan(self, name: str, columns: tuple[str, ...]) -> pl.LazyFrame:
         """Those columns of a file; `UserError` names one that it lacks, or a label that is no whole number."""

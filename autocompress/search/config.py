@@ -14,7 +14,7 @@ from autocompress.schema import Frozen
 from autocompress.search.settings import Constraints, Execution, StudySettings
 from autocompress.search.space import Range, Spaces, check_spaces
 from autocompress.tracking.config import TrackingConfig
-from autocompress.training.from_scratch import FromScratch
+from autocompress.training.config import FromScratch
 
 
 class SearchConfig(Frozen):

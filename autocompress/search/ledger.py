@@ -41,7 +41,8 @@ from autocompress.search.results import (
 from autocompress.search.study import finished, seconds_used
 from autocompress.tracking import mlflow_runs
 from autocompress.tracking.connection import resolved_uri
-from autocompress.training.from_scratch import FromScratch, Trained
+from autocompress.training.config import FromScratch
+from autocompress.training.from_scratch import Trained
 
 State = Literal["running", "interrupted", "ended"]
 STATES: dict[TrialState, Literal["complete", "stopped", "failed"]] = {

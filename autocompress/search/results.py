@@ -99,12 +99,12 @@ def drop_dominated(finished: Sequence[Finished], members: Sequence[Finished]) ->
     """Removes bundles that are neither on the front nor on the front without constraints."""
     kept = {trial.known.bundle.folder for trial in members}
     kept |= {finished[index].known.bundle.folder for index in front([trial.vector for trial in finished])}
-    for trial in finished:
-        if trial.known.bundle.folder not in kept:
-            # renamed first: a process that is killed in the middle leaves no bundle with files missing
-            dropped = trial.known.bundle.folder.with_name(f".dropped.{trial.known.bundle.digest}")
-            trial.known.bundle.folder.rename(dropped)
-            shutil.rmtree(dropped)
+    # a set, because equal plans share a bundle
+    for folder in {trial.known.bundle.folder for trial in finished} - kept:
+        # renamed first: a process that is killed in the middle leaves no bundle with files missing
+        dropped = folder.with_name(f".dropped.{folder.name}")
+        folder.rename(dropped)
+        shutil.rmtree(dropped)
 
 
 def hypervolume_history(trials: Sequence[FrozenTrial], teacher_bytes: int) -> list[tuple[int, float, float]]:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field as Limits
 from safetensors.torch import load_file, save_file
 
 from autocompress.artefact.runtime import open_session, score
@@ -20,31 +19,12 @@ from autocompress.data.store import Dataset
 from autocompress.digest import json_digest
 from autocompress.measure.bootstrap import auc
 from autocompress.models.dcnv2 import Recommender, build
-from autocompress.models.shape import ModelShape
-from autocompress.schema import Frozen
 from autocompress.storage import new_file, new_folder
+from autocompress.training.config import FromScratch, Training
 from autocompress.training.fit import FRESH, fastest_precision, fit, predict_logits
 
 VALID_ROWS = 100_000
 """Validation rows that decide when to stop: enough for an AUC to .002, few enough to cost a second."""
-
-
-class Training(Frozen):
-    """How a model is trained from scratch: up to `epochs` passes, the best epoch on validation kept."""
-
-    epochs: int = Limits(2, ge=1)
-    patience: int = Limits(1, ge=1, description="epochs without a better validation AUC before it stops")
-    learning_rate: float = Limits(1e-3, gt=0.0)
-    embedding_learning_rate: float = Limits(0.06, gt=0.0)
-    embedding_l2: float = Limits(0.0, ge=0.0)
-    batch_size: int = Limits(2048, ge=1)
-
-
-class FromScratch(Frozen):
-    """A shape and how it is trained on labels alone: the teacher, and the landmark it must beat."""
-
-    shape: ModelShape
-    training: Training = Training()
 
 
 EpochSeen = Callable[[int, int, float, float], None]

@@ -1,0 +1,26 @@
+"""How a model is trained from scratch, as configuration: reading it must not import Lightning."""
+
+from __future__ import annotations
+
+from pydantic import Field as Limits
+
+from autocompress.models.shape import ModelShape
+from autocompress.schema import Frozen
+
+
+class Training(Frozen):
+    """How a model is trained from scratch: up to `epochs` passes, the best epoch on validation kept."""
+
+    epochs: int = Limits(2, ge=1)
+    patience: int = Limits(1, ge=1, description="epochs without a better validation AUC before it stops")
+    learning_rate: float = Limits(1e-3, gt=0.0)
+    embedding_learning_rate: float = Limits(0.06, gt=0.0)
+    embedding_l2: float = Limits(0.0, ge=0.0)
+    batch_size: int = Limits(2048, ge=1)
+
+
+class FromScratch(Frozen):
+    """A shape and how it is trained on labels alone: the teacher, and the landmark it must beat."""
+
+    shape: ModelShape
+    training: Training = Training()

@@ -20,9 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     `argv` leaves out the program's name; None takes `sys.argv`. AUTOCOMPRESS_DEBUG=1 shows the traceback of bad input.
     """
     items = list(sys.argv[1:] if argv is None else argv)
-    # Read by torch's OpenMP when it is imported. Threads that spin while they wait make a two-second rung take thirty
-    # as soon as anything else runs beside it (measured: 16 s against 1.3 s); threads that sleep do not.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Read by GNU OpenMP when torch is imported. Left alone, threads spin long while they wait, and a rung of 3 s takes
+    # over 30 s as soon as anything else runs on the cores (8 s like this); threads that only sleep cost 40 % alone.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     try:
         return _dispatch(items)
     except UserError as error:

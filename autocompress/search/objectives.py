@@ -63,24 +63,29 @@ def hypervolume(vectors: Sequence[Vector], teacher_bytes: int) -> float:
     return float(moocore.hypervolume(np.array(inside), ref=reference)) if inside else 0.0
 
 
-def survives(mine: Vector, others: Sequence[Vector], eta: int) -> bool:
-    """Whether a trial is among the best 1/eta of those seen at its rung, itself counted.
+def standing(mine: Vector, others: Sequence[Vector]) -> int:
+    """How many of `others` are better: of a lower non-dominated rank, or of the same rank and less crowded.
 
-    The stopping variant of asynchronous successive halving (Li et al., MLSys 2020), with non-dominated rank in place
-    of a loss and ties of rank broken by crowding distance (Schmucker et al., arXiv:2106.12639). Until eta^2 trials
-    were seen nobody is stopped.
+    Schmucker et al., "Multi-objective Asynchronous Successive Halving", arXiv:2106.12639.
     """
     seen = [*others, mine]
-    if len(seen) < eta**2:
-        return True
     grid = boxes(seen)
     ranks = moocore.pareto_rank(grid)
     crowd = np.empty(len(seen))
     for rank in np.unique(ranks):
         members = np.flatnonzero(ranks == rank)
         crowd[members] = crowding(grid[members])
-    better = (ranks < ranks[-1]) | ((ranks == ranks[-1]) & (crowd > crowd[-1]))
-    return int(better.sum()) < math.ceil(len(seen) / eta)
+    return int(((ranks < ranks[-1]) | ((ranks == ranks[-1]) & (crowd > crowd[-1]))).sum())
+
+
+def survives(mine: Vector, others: Sequence[Vector], eta: int) -> bool:
+    """Whether a trial is among the best 1/eta of those seen at its rung, itself counted.
+
+    The stopping variant of asynchronous successive halving (Li et al., MLSys 2020), with `standing` in place of a
+    loss. Until eta^2 trials were seen nobody is stopped.
+    """
+    seen = len(others) + 1
+    return seen < eta**2 or standing(mine, others) < math.ceil(seen / eta)
 
 
 def crowding(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from autocompress.compress.plan import Recovery
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import valid_quality
 from autocompress.search.ledger import Ledger
-from autocompress.search.objectives import HOPELESS, Vector, dominates, survives, vector
+from autocompress.search.objectives import HOPELESS, Vector, dominates, standing, survives, vector
 from autocompress.search.results import front_members, mean_quality, violations
 from autocompress.search.scene import Scene
 from autocompress.search.space import suggest
@@ -46,14 +46,21 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
         ledger.show.trial(trial.number, limit, words)
         others = Others(study, trial.number)
 
+        shortfall = 0.0
+
         def judge(rung: str, seen: Vector) -> bool:
+            nonlocal shortfall
+            at_rung = others.at(rung)
+            reached = 0 if rung == "gate" else 1 if rung == "one-shot" else 1 + int(rung.split()[1])
+            levels = 1 + len(config.study.rungs)
+            shortfall = levels - reached + (standing(seen, at_rung) / (len(at_rung) + 1))
             if config.study.trial_pruner == "none":
                 return True
             if rung == "gate":
                 return not any(dominates(other, seen) for other in others.complete())
             if rung.startswith("rung") and -seen[0] < HOPELESS:
                 return False
-            return survives(seen, others.at(rung), config.study.eta)
+            return survives(seen, at_rung, config.study.eta)
 
         try:
             outcome = run_trial(plan, scene, judge, lambda rung, quality: ledger.show.rung(trial.number, rung, quality))
@@ -65,6 +72,8 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
         trial.set_user_attr("rungs", outcome.rungs)
         if outcome.stopped_at is not None:
             trial.set_user_attr("stopped_at", outcome.stopped_at)
+            # TPE ranks stopped trials by this: the later they stopped, and the better they stood there, the better
+            trial.set_constraint("stopped", shortfall)
             raise optuna.TrialPruned(outcome.stopped_at)
         return _tell(trial, outcome, config, scene, ledger)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import os
 import re
 import sys
@@ -120,10 +121,15 @@ def _argv(items: Sequence[str]) -> Iterator[None]:
     """Hydra reads sys.argv, and prints its errors itself unless HYDRA_FULL_ERROR is set: both for this call only."""
     argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     sys.argv, os.environ["HYDRA_FULL_ERROR"] = [argv[0], *items], "1"
+    # `--info` makes Hydra give the root logger a handler for good, and the next call would log its config there
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     try:
         yield
     finally:
         sys.argv = argv
+        root.handlers[:] = handlers
+        root.setLevel(level)
         if full_error is None:
             del os.environ["HYDRA_FULL_ERROR"]
         else:

@@ -22,6 +22,7 @@ from tests.pipeline import small
 
 pytestmark = [
     pytest.mark.pipeline,
+    pytest.mark.timeout(400),
     # SQLAlchemy 2.1 deprecates what MLflow 3.17's own tables (mlflow/store/tracking/sqlalchemy_store.py) still use.
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
 ]

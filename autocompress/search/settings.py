@@ -33,7 +33,7 @@ class StudySettings(Frozen):
 
     name: FolderName | None = None
     storage: str = "sqlite:///autocompress.db"
-    n_trials: Annotated[int, Limits(ge=1)] | None = 60
+    n_trials: Annotated[int, Limits(ge=1)] | None = 300
     minutes: Positive | None = 4.0
     seed: Annotated[int, Limits(ge=0)] = 0
     sampler: Literal["tpe", "nsga2", "random"] = "tpe"

@@ -31,7 +31,7 @@ ROOT = HERE.parents[1]
 KUAIRAND = Path(os.environ.get("KUAIRAND", ROOT.parent / "shared" / "data" / "kuairand_pure"))
 COMMANDS = {
     "ads_simulator": ["search=ads"],
-    "kuairand": ["search=ads", "data=kuairand", f"data.root={KUAIRAND}", "study.minutes=12", "study.n_trials=300"],
+    "kuairand": ["search=ads", "data=kuairand", f"data.root={KUAIRAND}", "study.minutes=12"],
 }
 LABELS = {
     "ads_simulator": {"click": "click", "conversion": "conversion"},

@@ -101,7 +101,12 @@ def _skeleton(dense: nn.Module, width: int, cache: Path) -> onnx.ModelProto:
     if not path.exists():
         with new_file(path) as temporary:
             temporary.write_bytes(_export(plain, width).SerializeToString())
-    return onnx.load(path)
+    skeleton = onnx.load(path)
+    for node in skeleton.graph.node:
+        # torch leaves stack traces with the paths of the machine there: they are no part of a model that ships
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    return skeleton
 
 
 def _export(plain: nn.Module, width: int) -> onnx.ModelProto:

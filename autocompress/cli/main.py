@@ -20,8 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     `argv` leaves out the program's name; None takes `sys.argv`. AUTOCOMPRESS_DEBUG=1 shows the traceback of bad input.
     """
     items = list(sys.argv[1:] if argv is None else argv)
-    # Read by GNU OpenMP when torch is imported. Left alone, threads spin long while they wait, and a rung of 3 s takes
-    # over 30 s as soon as anything else runs on the cores (8 s like this); threads that only sleep cost 40 % alone.
+    # Read by GNU OpenMP when torch is imported. Left alone, threads spin long while they wait and steal the cores from
+    # each other as soon as anything else runs; threads that never spin pay a wake-up for every small operator.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     try:
         return _dispatch(items)

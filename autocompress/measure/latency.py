@@ -16,14 +16,14 @@ QUICK_SECONDS = 0.5
 P99_RUNS = 300
 """Fewer runs do not tell a p99."""
 
-Sessions = Mapping[str, tuple[onnxruntime.InferenceSession, NDArray[np.int32]]]
+Sessions = Mapping[str, tuple[onnxruntime.InferenceSession, NDArray[np.int32] | NDArray[np.float32]]]
 
 
 def interleaved(sessions: Sessions, runs: int, *, warmup: int = 10, seconds: float = 60.0) -> dict[str, list[float]]:
     """Milliseconds of each `session.run`, one list per name; the sessions take turns, so drift hits all alike.
 
-    Each session comes with the batch it is fed (int32 (batch, fields)). Stops after `runs` rounds, or after `seconds`
-    once 20 rounds are done.
+    Each session comes with the batch it is fed as `ids` (int32 (batch, fields) for a model). Stops after `runs` rounds,
+    or after `seconds` once 20 rounds are done.
     """
     feeds = {name: (session, {"ids": ids}) for name, (session, ids) in sessions.items()}
     for session, feed in feeds.values():

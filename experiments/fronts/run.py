@@ -6,7 +6,7 @@
 Runs the command line as a person would, in `work/` (not committed). For every file of the front (teacher and landmarks
 too) it compares bytes and sha256 with front.json, writes the test rows with `autocompress rows`, scores them with
 `autocompress predict` and recomputes AUC with scikit-learn. Stored per data set in `results/<name>/`: front.json,
-front.csv, checked.json, plot.png. KuaiRand is read from ../shared/data/kuairand_pure (or KUAIRAND).
+front.csv, trials.csv, checked.json, plot.png. KuaiRand is read from ../shared/data/kuairand_pure (or KUAIRAND).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import optuna
 import polars as pl
 from sklearn.metrics import roc_auc_score
 
@@ -65,6 +66,18 @@ def check(name: str, front: dict[str, Any], folder: Path, work: Path) -> list[di
         assert gap <= 1e-4, (file["name"], gap)
         checked.append({"file": file["name"], "sha256": file["sha256"], "sklearn_auc": found, "largest_gap": gap})
     return checked
+
+
+def trials(folder: Path) -> pl.DataFrame:
+    """One row per trial: how it ended; at each rung its seconds and mean AUC change from the teacher (validation)."""
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{folder / 'autocompress.db'}")
+    rows = []
+    for trial in study.get_trials(deepcopy=False):
+        row = {"trial": trial.number, "state": trial.state.name, "stopped_at": trial.user_attrs.get("stopped_at")}
+        for seen in trial.user_attrs.get("rungs", []):
+            row |= {f"change_{seen['rung']}": -seen["vector"][0], f"seconds_{seen['rung']}": seen["seconds"]}
+        rows.append(row)
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def plot(name: str, front: dict[str, Any]) -> None:
@@ -119,6 +132,7 @@ def main(names: list[str]) -> None:
         results.mkdir(parents=True, exist_ok=True)
         for file in ("front.json", "front.csv"):
             shutil.copy(folder / file, results / file)
+        trials(folder).write_csv(results / "trials.csv")
         plot(name, front)
         command = " ".join(COMMANDS[name]).replace(str(KUAIRAND), "../shared/data/kuairand_pure")
         entry = {"command": f"python -m autocompress {command}", "seconds": seconds, "files": checked}

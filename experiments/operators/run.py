@@ -8,6 +8,7 @@ Random weights: only time is measured here, never quality.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -112,9 +113,9 @@ def layers(draw: np.random.Generator, inputs: int, outputs: int) -> dict[str, on
     }
 
 
-def relative(sessions: dict[str, onnxruntime.InferenceSession], feed: NDArray[np.generic]) -> dict[str, object]:
+def relative(sessions: dict[str, onnxruntime.InferenceSession], feed: NDArray[Any]) -> dict[str, Any]:
     """Median milliseconds, and the ratio to float of the same run."""
-    times = interleaved({name: (one, feed) for name, one in sessions.items()}, RUNS)  # type: ignore[misc]
+    times = interleaved({name: (one, feed) for name, one in sessions.items()}, RUNS)
     medians = {name: float(np.median(values)) for name, values in times.items()}
     return {name: {"ms": value, "times_float": value / medians["float"]} for name, value in medians.items()}
 

@@ -70,7 +70,8 @@ def check(name: str, front: dict[str, Any], folder: Path, work: Path) -> list[di
 
 def trials(folder: Path) -> pl.DataFrame:
     """One row per trial: how it ended; at each rung its seconds and mean AUC change from the teacher (validation)."""
-    study = optuna.load_study(study_name=None, storage=f"sqlite:///{folder / 'autocompress.db'}")
+    storage = f"sqlite:///{folder.parents[1] / 'autocompress.db'}"
+    study = optuna.load_study(study_name=folder.name, storage=storage)
     rows = []
     for trial in study.get_trials(deepcopy=False):
         row = {"trial": trial.number, "state": trial.state.name, "stopped_at": trial.user_attrs.get("stopped_at")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import signal
 import subprocess
 import sys
 import time
@@ -44,15 +45,20 @@ def run(folder: Path, cache: Path, *items: str) -> subprocess.CompletedProcess[s
 
 
 def start(folder: Path, cache: Path, *items: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command(*items),
-        cwd=folder,
-        env=environment(cache),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    # a shell starts a background job with SIGINT ignored, and so would everything that the job starts
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            command(*items),
+            cwd=folder,
+            env=environment(cache),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:

@@ -32,5 +32,6 @@ def run(items: Sequence[str]) -> int:
     keys = read_keys(own, RowsKeys)
     from autocompress.data.rows import write_rows
 
-    write_rows(configs[0].data, keys.split, keys.output)
+    config = configs[0]
+    write_rows(config.data, config.cleaning, config.cache.expanduser(), keys.split, keys.output)
     return 0

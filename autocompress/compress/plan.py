@@ -33,13 +33,17 @@ class Objective(Frozen):
 
 
 class Recovery(Frozen):
-    """Training after a transform: `epochs` passes over the latest `data_share` of the training rows."""
+    """Training after a transform: `epochs` passes over the latest `data_share` of the training rows.
+
+    `mask_ids` is the probability with which an id counts as never seen before.
+    """
 
     data_share: float = Limits(1.0, gt=0.0, le=1.0)
     epochs: int = Limits(1, ge=1)
     learning_rate: float = Limits(1e-3, gt=0.0)
     embedding_learning_rate: float = Limits(0.02, gt=0.0)
     embedding_l2: float = Limits(0.0, ge=0.0)
+    mask_ids: float = Limits(0.0, ge=0.0, lt=1.0)
     batch_size: int = Limits(2048, ge=1)
     objective: Objective = Objective()
 

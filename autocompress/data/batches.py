@@ -14,18 +14,21 @@ BLOCK = 256
 
 
 class Batch(NamedTuple):
-    """`ids` int64 (n, fields); `labels` float32 (n, tasks); `soft` float32 (n, tasks) teacher logits, or None."""
+    """`ids` int64 (n, fields); `labels` float32 (n, tasks); `soft` float32 (n, tasks) teacher logits, or None;
+    `weights` float32 (n,), or None where every row counts once."""
 
     ids: torch.Tensor
     labels: torch.Tensor
     soft: torch.Tensor | None
+    weights: torch.Tensor | None = None
 
 
 class Batches:
     """One epoch over the latest `share` of the rows, `batch_size` rows at a time, the last partial batch dropped.
 
-    The latest rows are the nearest to what will be served. `soft` covers at least those rows. Each iteration
-    reshuffles, from (seed, iteration).
+    The latest rows are the nearest to what will be served. `soft` covers at least those rows. `mask` is the probability
+    with which an id is replaced by 0, out of vocabulary, so that a model learns what to say of ids that it never saw.
+    Each iteration reshuffles, from (seed, iteration).
     """
 
     def __init__(
@@ -34,31 +37,41 @@ class Batches:
         labels: NDArray[np.uint8],
         soft: NDArray[np.float32] | None,
         *,
+        weights: NDArray[np.float32] | None = None,
         batch_size: int,
         share: float = 1.0,
+        mask: float = 0.0,
         seed: int = 0,
     ) -> None:
         rows = max(1, round(len(ids) * share))
         if soft is not None and len(soft) < rows:
             raise ValueError(f"teacher logits cover {len(soft)} rows, {rows} are asked for")
-        self._arrays = (ids[-rows:], labels[-rows:], None if soft is None else soft[-rows:])
-        self._batch_size = min(batch_size, rows)
+        self._ids, self._labels = ids[-rows:], labels[-rows:]
+        self._soft = None if soft is None else soft[-rows:]
+        self._weights = None if weights is None else weights[-rows:]
+        self._batch_size, self._mask = min(batch_size, rows), mask
         self._seed, self._iteration = seed, 0
 
     def __len__(self) -> int:
-        return len(self._arrays[0]) // self._batch_size
+        return len(self._ids) // self._batch_size
 
     def __iter__(self) -> Iterator[Batch]:
         draw = np.random.default_rng([self._seed, self._iteration])
         self._iteration += 1
-        ids, labels, soft = self._arrays
-        starts = draw.permutation(np.arange(0, len(ids), BLOCK))
-        rows = (starts[:, None] + np.arange(BLOCK)).ravel()
-        rows = rows[rows < len(ids)]
+        size = self._batch_size
+        # a short block at the end of the log stays last, so that row i of an epoch lies in block i // BLOCK
+        whole = len(self._ids) // BLOCK
+        starts = np.append(draw.permutation(whole), whole) * BLOCK
         for index in range(len(self)):
-            take = rows[index * self._batch_size : (index + 1) * self._batch_size]
+            first, last = index * size // BLOCK, ((index + 1) * size - 1) // BLOCK
+            rows = (starts[first : last + 1, None] + np.arange(BLOCK)).ravel()
+            rows = rows[index * size - first * BLOCK :][:size]
+            ids = self._ids[rows].astype(np.int64)
+            if self._mask:
+                ids[draw.random(ids.shape, dtype=np.float32) < self._mask] = 0
             yield Batch(
-                torch.from_numpy(ids[take].astype(np.int64)),
-                torch.from_numpy(labels[take].astype(np.float32)),
-                None if soft is None else torch.from_numpy(soft[take]),
+                torch.from_numpy(ids),
+                torch.from_numpy(self._labels[rows].astype(np.float32)),
+                None if self._soft is None else torch.from_numpy(self._soft[rows]),
+                None if self._weights is None else torch.from_numpy(self._weights[rows]),
             )

@@ -1,8 +1,8 @@
-"""Encoding: raw values to ids, fitted on the training split, stored beside every model that reads them.
+"""Encoding: raw values to ids and numbers, fitted on the training split, stored beside every model that reads them.
 
 Id 0 of a field is its out-of-vocabulary row (a value unseen, rarer than `min_count`, missing or pruned). Categorical
-ids follow falling frequency (ties by value), so pruning rows by frequency cuts a vocabulary's tail. Numeric ids are
-1 + the number of quantile edges below the value.
+ids follow falling training frequency (ties by value), so pruning rows by frequency cuts a vocabulary's tail. Numeric
+ids are 1 + the number of edges below the value. In lists, -1 is padding.
 """
 
 from __future__ import annotations
@@ -10,20 +10,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from autocompress.errors import UserError, nearest
-from autocompress.schema import Field, Schema
+from autocompress.data import columns
+from autocompress.data.spool import require_columns
+from autocompress.schema import Field, Schema, Vector
+from autocompress.schema import Sequence as List
 
 FILE = "encoder.parquet"
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """Vocabulary (native dtype, id = position + 1) or bucket edges (Float64, ascending) per field of `schema`."""
+    """What was fitted, by input name.
+
+    A vocabulary (native dtype, id = position + 1), bucket edges (Float64, ascending), or of a standardised number
+    [mean, deviation, lowest, highest] (Float64); nothing for hashed inputs and vectors that are taken as they are.
+    """
 
     schema: Schema
     values: Mapping[str, pl.Series]
@@ -31,68 +38,108 @@ class Encoder:
     @property
     def rows(self) -> tuple[int, ...]:
         """Embedding rows that each field needs, the out-of-vocabulary row counted."""
-        return tuple(
-            len(self.values[field.name]) + (2 if field.kind == "numeric" else 1) for field in self.schema.fields
-        )
+        return tuple(self._rows(field) for field in self.schema.fields)
 
-
-def fit(frame: pl.DataFrame, schema: Schema) -> Encoder:
-    """Fits on the rows of `frame`; `UserError` names a field that it lacks."""
-    require_columns(frame.columns, schema, labels=False)
-    return Encoder(schema, {field.name: _fit_field(frame[field.name], field) for field in schema.fields})
-
-
-def _fit_field(column: pl.Series, field: Field) -> pl.Series:
-    if field.kind == "numeric":
-        present = column.cast(pl.Float64).drop_nulls().drop_nans()
-        levels = np.linspace(0.0, 1.0, field.buckets + 1)[1:-1]
-        edges: list[float] = []
-        if len(present):
-            edges = np.unique(np.quantile(present.to_numpy(), levels, method="inverted_cdf")).tolist()
-        return pl.Series(field.name, edges, dtype=pl.Float64)
-    if not (column.dtype.is_integer() or column.dtype.is_float() or column.dtype == pl.Null):
-        column = column.cast(pl.String)  # so that what `save` writes as text can be read back: booleans, dates, enums
-    counts = (
-        pl.DataFrame({"value": column})
-        .drop_nulls()
-        .group_by("value")
-        .len()
-        .filter(pl.col("len") >= field.min_count)
-        .sort("len", "value", descending=[True, False])
-    )
-    return counts["value"].alias(field.name)
+    def _rows(self, field: Field) -> int:
+        if field.encoding == "hash":
+            return field.buckets + 1
+        return len(self.values[field.name]) + (2 if field.kind == "numeric" else 1)
 
 
 def encode(frame: pl.DataFrame, encoder: Encoder) -> NDArray[np.int32]:
-    """Ids, int32, shape (rows, fields), C order; unknown and missing values become 0. Labels are not needed."""
-    require_columns(frame.columns, encoder.schema, labels=False)
+    """Ids, int32, shape (rows, fields), C order; unknown and missing values become 0. Labels are not needed.
+
+    `UserError` names a field that `frame` lacks.
+    """
+    require_columns(frame.columns, encoder.schema.field_names)
     ids = np.empty((frame.height, len(encoder.schema.fields)), dtype=np.int32)
     for index, field in enumerate(encoder.schema.fields):
-        ids[:, index] = _encode_field(frame[field.name], field, encoder.values[field.name])
+        column = frame[field.name]
+        if field.kind == "numeric":
+            numbers = frame.select(columns.number(pl.col(field.name), column.dtype)).to_series().to_numpy()
+            ids[:, index] = bucket(numbers, encoder.values[field.name].to_numpy())
+        elif field.encoding == "hash":
+            ids[:, index] = columns.hashed(column, field.buckets)
+        else:
+            ids[:, index] = look_up(column, encoder.values[field.name])
     return ids
 
 
-def _encode_field(column: pl.Series, field: Field, values: pl.Series) -> NDArray[np.int32]:
-    if field.kind == "numeric":
-        numbers = column.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
-        buckets = np.searchsorted(values.to_numpy(), numbers, side="left") + 1
-        return np.where(np.isnan(numbers), 0, buckets).astype(np.int32)
+def encode_list(frame: pl.DataFrame, each: List, encoder: Encoder) -> NDArray[np.int32]:
+    """Ids of a list, int32 (rows, length): -1 is padding on the left, 0 an unknown entry."""
+    require_columns(frame.columns, [each.name])
+    entries, lengths = columns.tails(frame[each.name], each.length, each.separator)
+    buckets = hash_buckets(each, encoder.schema)
+    ids = (
+        columns.hashed(entries, buckets).astype(np.int32)
+        if buckets
+        else look_up(entries, encoder.values[each.shares or each.name])
+    )
+    return columns.padded(ids, lengths, each.length, -1)
+
+
+def encode_vector(frame: pl.DataFrame, vector: Vector, encoder: Encoder) -> NDArray[np.float32]:
+    """A vector, float32 (rows, width); missing is 0."""
+    require_columns(frame.columns, [vector.name])
+    column = frame[vector.name]
+    if vector.width > 1:
+        return np.nan_to_num(columns.vectors(column, vector.width), posinf=np.inf, neginf=-np.inf)
+    numbers = frame.select(columns.number(pl.col(vector.name), column.dtype)).to_series().to_numpy()
+    fitted = encoder.values[vector.name].to_numpy() if vector.standardise else None
+    return standardised(numbers, fitted)[:, None]
+
+
+def hash_buckets(each: List, schema: Schema) -> int:
+    """Buckets of a hashed list (its own, or those of the field whose ids it shares); 0 where it has a vocabulary."""
+    if each.shares is None:
+        return each.buckets if each.encoding == "hash" else 0
+    return next((f.buckets for f in schema.fields if f.name == each.shares and f.encoding == "hash"), 0)
+
+
+def bucket(numbers: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int32]:
+    """1 + the number of edges below each value; 0 where it is missing."""
+    return np.where(np.isnan(numbers), 0, np.searchsorted(edges, numbers, side="left") + 1).astype(np.int32)
+
+
+def standardised(numbers: NDArray[np.float64], fitted: NDArray[np.float64] | None) -> NDArray[np.float32]:
+    """Clipped, centred and scaled by `fitted` [mean, deviation, lowest, highest] (None: as they are); missing is 0."""
+    if fitted is not None:
+        mean, deviation, lowest, highest = fitted
+        numbers = (np.clip(numbers, lowest, highest) - mean) / deviation
+    return np.where(np.isnan(numbers), 0.0, numbers).astype(np.float32)
+
+
+def look_up(column: pl.Series, values: pl.Series) -> NDArray[np.int32]:
+    """Position + 1 of each value among the distinct `values`; 0 where it is not among them."""
     known = pl.DataFrame({"value": values, "id": np.arange(1, len(values) + 1, dtype=np.int32)})
-    asked = pl.DataFrame({"value": column.cast(values.dtype, strict=False)})
+    asked = column.to_frame("value").select(_native(column.dtype, values.dtype))
     found = asked.join(known, on="value", how="left", maintain_order="left")["id"]
     return found.fill_null(0).to_numpy()
+
+
+def _native(have: pl.DataType, want: pl.DataType) -> pl.Expr:
+    """Column `value` in the vocabulary's type, as the spool wrote it."""
+    if want == pl.String:
+        return columns.canonical(pl.col("value"), have)
+    if have.is_float():
+        return (pl.col("value") + 0.0).fill_nan(None).cast(want, strict=False)
+    return pl.col("value").cast(want, strict=False)
 
 
 def truncate(encoder: Encoder, rows: Sequence[int]) -> Encoder:
     """The encoder of a model whose field i keeps only its first `rows[i]` embedding rows (>= 1).
 
-    Ids past the end become 0, as in `clip_ids`. Raises `ValueError` where a numeric field would lose a bucket.
+    Ids past the end become 0, as in `clip_ids`. Raises `ValueError` where a numeric or hashed field would lose rows.
     """
-    kept: dict[str, pl.Series] = {}
+    kept: dict[str, Any] = dict(encoder.values)
     for field, have, keep in zip(encoder.schema.fields, encoder.rows, rows, strict=True):
-        if field.kind == "numeric" and keep != have:
-            raise ValueError(f"field {field.name!r} is numeric: its {have} buckets cannot be pruned to {keep}")
-        kept[field.name] = encoder.values[field.name][: keep - 1] if keep < have else encoder.values[field.name]
+        if keep >= have:
+            continue
+        if field.kind == "numeric" or field.encoding == "hash":
+            raise ValueError(
+                f"field {field.name!r} is {field.kind}, {field.encoding}: its {have} rows stay, not {keep}"
+            )
+        kept[field.name] = encoder.values[field.name][: keep - 1]
     return replace(encoder, values=kept)
 
 
@@ -101,32 +148,35 @@ def clip_ids(ids: NDArray[np.int32], rows: Sequence[int]) -> NDArray[np.int32]:
     return np.where(ids < np.asarray(rows, dtype=np.int32), ids, 0)
 
 
-def require_columns(columns: Sequence[str], schema: Schema, *, labels: bool) -> None:
-    """`UserError` naming the first field (or label, where `labels`) that `columns` lacks, and the nearest column."""
-    wanted = [*schema.field_names, *((task.label for task in schema.tasks) if labels else ())]
-    for name in wanted:
-        if name not in columns:
-            raise UserError(f"column {name!r} is missing from the rows{nearest(name, columns)}")
-
-
 def save(encoder: Encoder, folder: Path) -> None:
     """Writes `encoder.parquet` (field, dtype, value as text, in id order); the schema is stored beside it."""
+    empty = pl.DataFrame(schema={"field": pl.String, "dtype": pl.String, "value": pl.String})
     parts = [
         pl.DataFrame({"value": values.cast(pl.String)}).select(
             field=pl.lit(name), dtype=pl.lit(str(values.dtype)), value="value"
         )
         for name, values in encoder.values.items()
     ]
-    pl.concat(parts).write_parquet(folder / FILE, compression="zstd")
+    pl.concat([empty, *parts]).write_parquet(folder / FILE, compression="zstd")
 
 
 def load(schema: Schema, folder: Path) -> Encoder:
-    """Reads what `save` wrote. Fields without a single value come back as empty String vocabularies."""
-    table = pl.read_parquet(folder / FILE)
+    """Reads what `save` wrote. Inputs without a single value come back as empty String vocabularies."""
+    table = pl.read_parquet(folder / FILE).partition_by("field", as_dict=True, maintain_order=True)
     values: dict[str, pl.Series] = {}
-    for field in schema.fields:
-        rows = table.filter(pl.col("field") == field.name)
-        fallback = "Float64" if field.kind == "numeric" else "String"
-        dtype = getattr(pl, rows["dtype"][0] if rows.height else fallback)
-        values[field.name] = rows["value"].cast(dtype).alias(field.name)
+    for name in fitted_inputs(schema):
+        numeric = any(each.name == name and each.kind == "numeric" for each in schema.fields)
+        part = table.get((name,))
+        dtype = getattr(pl, part["dtype"][0]) if part is not None else (pl.Float64 if numeric else pl.String)
+        column = part["value"] if part is not None else pl.Series([], dtype=pl.String)
+        values[name] = column.cast(dtype).alias(name)
     return Encoder(schema, values)
+
+
+def fitted_inputs(schema: Schema) -> list[str]:
+    """Names of the inputs that something is fitted for."""
+    return [
+        *(field.name for field in schema.fields if field.encoding != "hash"),
+        *(each.name for each in schema.sequences if each.shares is None and each.encoding != "hash"),
+        *(vector.name for vector in schema.vectors if vector.standardise),
+    ]

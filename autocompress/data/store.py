@@ -1,30 +1,51 @@
-"""The column store: prepared splits on disk, found by the digest of what they were made from."""
+"""The column store: prepared splits on disk, found by the digest of what they were made from.
+
+Making one: every row is spooled once (`spool`), bad rows and inputs are dropped and counted (`cleaning`), rows are
+split (`split`), the encoder is fitted on the training rows (`fit_encoder`), and each split is written in order of time
+(`write_split`). A store is a folder that appears whole; one process makes it while others wait.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from autocompress.data import encode
-from autocompress.data.source import SPLITS, TRUTH, RowSource, Split
-from autocompress.digest import json_digest
+from autocompress.data import encode, spool, write_split
+from autocompress.data.cleaning import Cleaning, CleaningReport, SplitRows, inspect, keep_rows
+from autocompress.data.columns import MISSING
+from autocompress.data.fit_encoder import fit
+from autocompress.data.source import SPLITS, RowSource, Split
+from autocompress.data.split import NONE, TRAIN, assign, key_column
+from autocompress.data.thinning import thin
+from autocompress.digest import file_digest, json_digest
 from autocompress.errors import UserError
 from autocompress.schema import Schema
-from autocompress.storage import new_folder
+from autocompress.storage import new_folder, write_json
 
-LAYOUT = 1
+LAYOUT = 2
 """Part of every key; raised when the files of a store change their meaning."""
+STORE, SEEN, REPORT = "store.json", ".seen.json", "cleaning.json"
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A prepared log. Arrays are memory-mapped and read-only; row i of every array of a split is the same row."""
+    """A prepared log. Arrays are memory-mapped and read-only; row i of every array of a split is the same row.
+
+    `schema` holds the inputs that cleaning left.
+    """
 
     folder: Path
     digest: str
@@ -35,23 +56,56 @@ class Dataset:
 
     def ids(self, split: Split) -> NDArray[np.int32]:
         """Encoded ids, int32, (rows, fields)."""
-        ids: NDArray[np.int32] = np.load(self.folder / f"ids_{split}.npy", mmap_mode="r")
-        return ids
+        return self._array("ids", split)
 
     def labels(self, split: Split) -> NDArray[np.uint8]:
         """Labels in {0, 1}, uint8, (rows, tasks)."""
-        labels: NDArray[np.uint8] = np.load(self.folder / f"labels_{split}.npy", mmap_mode="r")
-        return labels
+        return self._array("labels", split)
+
+    def log_rows(self, split: Split) -> NDArray[np.int64]:
+        """Number of each row in the log (0 is its first), int64, (rows,)."""
+        return self._array("log_rows", split)
 
     def truth(self, split: Split) -> NDArray[np.float32] | None:
         """True probabilities, float32, (rows, tasks), of a simulator; None of a real log."""
-        path = self.folder / f"truth_{split}.npy"
-        return np.load(path, mmap_mode="r") if path.exists() else None
+        return self._optional("truth", split)
+
+    def weights(self, split: Split) -> NDArray[np.float32] | None:
+        """How often a row counts, float32, (rows,); None where every row counts once."""
+        return self._optional("weights", split)
+
+    def groups(self, split: Split) -> NDArray[np.int32] | None:
+        """A number per group (user, query), int32, (rows,), the same in every split; None without a group column."""
+        return self._optional("groups", split)
+
+    def scores(self, split: Split) -> NDArray[np.float32] | None:
+        """Probabilities of the model that serves already, float32, (rows,); NaN where missing; None without one."""
+        return self._optional("scores", split)
+
+    def lists(self, name: str, split: Split) -> NDArray[np.int32]:
+        """Ids of a list, int32, (rows, length): -1 is padding on the left, 0 an unknown entry."""
+        return self._array(f"list_{self.schema.input_names.index(name)}", split)
+
+    def vectors(self, name: str, split: Split) -> NDArray[np.float32]:
+        """A vector, float32, (rows, width)."""
+        return self._array(f"vector_{self.schema.input_names.index(name)}", split)
+
+    def _array(self, name: str, split: Split) -> NDArray[Any]:
+        array: NDArray[Any] = np.load(self.folder / f"{name}_{split}.npy", mmap_mode="r")
+        return array
+
+    def _optional(self, name: str, split: Split) -> NDArray[Any] | None:
+        return self._array(name, split) if (self.folder / f"{name}_{split}.npy").exists() else None
 
     @cached_property
     def encoder(self) -> encode.Encoder:
         """Fitted on the training split."""
         return encode.load(self.schema, self.folder)
+
+    @cached_property
+    def cleaning(self) -> CleaningReport:
+        """What cleaning counted, dropped and suspects."""
+        return CleaningReport.model_validate_json((self.folder / REPORT).read_text())
 
     @cached_property
     def counts(self) -> list[NDArray[np.int64]]:
@@ -60,68 +114,144 @@ class Dataset:
         return [np.bincount(ids[:, index], minlength=rows) for index, rows in enumerate(self.encoder.rows)]
 
 
-def prepare(source: RowSource, cache: Path) -> Dataset:
-    """Finds or makes the store of `source` under `cache`/data.
+def prepare(source: RowSource, cleaning: Cleaning, cache: Path, *, say: Say = lambda line: None) -> Dataset:
+    """Finds or makes the store of `source` under `cache`/data; `say` gets a line where that takes a while.
 
-    `UserError` where a column is missing, a label is not 0/1, or a split is empty or holds one class only; nothing is
-    left behind then.
+    Where another process makes the same store, waits for it. A store of which a file is missing, truncated or altered
+    is made again. `UserError` where a column is missing, a label is not 0/1, or a split is empty or holds one class
+    only; nothing is left behind then.
     """
-    schema = source.row_schema()
     key = {
         "layout": LAYOUT,
         "kind": source.kind,
         "content": source.content_digest(),
-        "schema": schema.model_dump(mode="json"),
+        "schema": source.row_schema().model_dump(mode="json"),
+        "split": source.splitting().model_dump(mode="json"),
+        "cleaning": cleaning.model_dump(mode="json"),
     }
     digest = json_digest(key)
     folder = cache / "data" / digest
-    if not (folder / "store.json").exists():
-        with new_folder(folder) as temporary:
-            _write(source, schema, digest, temporary)
-    facts = json.loads((folder / "store.json").read_text())
-    for name, size in facts["bytes"].items():
-        if not (folder / name).is_file() or (folder / name).stat().st_size != size:
-            raise UserError(f"{folder / name} is missing or truncated: remove {folder} and it is prepared again")
+    with _alone(cache / "locks" / f"{digest}.lock", say):
+        if (folder / STORE).exists() and (fault := _fault(folder)):
+            say(f"{fault}: the data are prepared again")
+            shutil.rmtree(folder)
+        if not (folder / STORE).exists():
+            with new_folder(folder) as temporary:
+                _make(source, cleaning, temporary)
+    facts = json.loads((folder / STORE).read_text())
+    schema = Schema.model_validate(facts["schema"])
     return Dataset(folder, digest, source.kind, source.synthetic, schema, facts["rows"])
 
 
-def _write(source: RowSource, schema: Schema, digest: str, folder: Path) -> None:
-    encoder: encode.Encoder | None = None
-    rows = {}
-    for split in SPLITS:
-        frame = source.read(split)
-        check(frame, schema, split)
-        encoder = encoder or encode.fit(frame, schema)
-        np.save(folder / f"ids_{split}.npy", encode.encode(frame, encoder))
-        np.save(folder / f"labels_{split}.npy", _columns(frame, [t.label for t in schema.tasks], np.dtype(np.uint8)))
-        truths = [TRUTH + task.name for task in schema.tasks]
-        if set(truths) <= set(frame.columns):
-            np.save(folder / f"truth_{split}.npy", _columns(frame, truths, np.dtype(np.float32)))
-        rows[split] = frame.height
-    assert encoder is not None
+def _make(source: RowSource, cleaning: Cleaning, folder: Path, workers: int | None = None) -> None:
+    schema, splitting = source.row_schema(), source.splitting()
+    column = key_column(splitting, schema.time)
+    by_time = splitting.by == "time"
+    with TemporaryDirectory(prefix=".spool.", dir=folder) as name:
+        rows = spool.write(source.chunks(), schema, None if by_time else column, Path(name))
+        keep, counts = keep_rows(rows, cleaning)
+        codes = assign(splitting, _split_key(rows, by_time, column), keep)
+        _check_labels(rows, codes)
+        columns = inspect(rows, codes, cleaning)
+        kept = without(schema, {each.name for each in columns if each.dropped is not None})
+        encoder = fit(rows, kept, codes == TRAIN, cleaning.clip)
+        thinned, weights = thin(codes, rows.labels(), cleaning.negatives)
+        counts = counts.model_copy(update={"thinned": int((codes != thinned).sum())})
+        codes = thinned
+        encoded = write_split.encodings(rows, encoder)
+        sizes = {
+            split: write_split.write(
+                rows, kept, encoded, _in_order(rows, codes == code), weights, split, folder, workers
+            )
+            for code, split in enumerate(SPLITS)
+        }
     encode.save(encoder, folder)
-    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-    (folder / "store.json").write_text(json.dumps({"digest": digest, "rows": rows, "bytes": sizes}, indent=1))
+    report = CleaningReport(rows=counts, split=SplitRows(**sizes, none=int((codes == NONE).sum())), columns=columns)
+    write_json(folder / REPORT, report.model_dump(mode="json"))
+    files = {
+        path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)} for path in sorted(folder.iterdir())
+    }
+    write_json(folder / STORE, {"rows": sizes, "schema": kept.model_dump(mode="json"), "files": files})
+    write_json(folder / SEEN, {name: _touched(folder / name) for name in files})
 
 
-def _columns(frame: pl.DataFrame, names: list[str], dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
-    return np.stack([frame[name].to_numpy().astype(dtype) for name in names], axis=1)
+def without(schema: Schema, names: set[str]) -> Schema:
+    """The schema without those inputs; `UserError` where nothing that a model reads is left.
+
+    A list that shares the ids of a dropped field goes with it.
+    """
+    fields = tuple(field for field in schema.fields if field.name not in names)
+    if not fields:
+        raise UserError(f"data: no input is left after cleaning dropped {', '.join(sorted(names))}: see cleaning.keep")
+    return schema.model_copy(
+        update={
+            "fields": fields,
+            "sequences": tuple(s for s in schema.sequences if not {s.name, s.shares or ""} & names),
+            "vectors": tuple(vector for vector in schema.vectors if vector.name not in names),
+        }
+    )
 
 
-def check(frame: pl.DataFrame, schema: Schema, split: Split) -> None:
-    """`UserError` unless `frame` has rows, every field and label, and labels of both classes and nothing else."""
-    encode.require_columns(frame.columns, schema, labels=True)
-    if not frame.height:
-        raise UserError(f"the {split} split is empty: no row falls into it")
-    for task in schema.tasks:
-        values = frame[task.label].unique(maintain_order=True).to_list()
-        if wrong := [value for value in values if value not in (0, 1)]:
-            row = frame[task.label].eq_missing(wrong[0]).arg_max()
-            raise UserError(
-                f"label {task.label!r} of task {task.name!r} holds {wrong[0]!r} in row {row} of the {split} split: "
-                "allowed are 0 and 1"
-            )
-        if len(values) < 2:
-            raise UserError(
-                f"label {task.label!r} is always {values[0]} in the {split} split: a task needs both 0 and 1"
-            )
+def _split_key(rows: spool.Spool, by_time: bool, column: str | None) -> pl.Series | None:
+    if column is None:
+        return None
+    if by_time:
+        return pl.Series(rows.array("key:time"))
+    codes = rows.array("key:split")
+    values = rows.values["key:split"]
+    return values.gather(pl.Series(codes).replace(int(MISSING), None))
+
+
+def _in_order(rows: spool.Spool, take: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Numbers of the rows of a split by time (rows of one time, and rows without, in the order of the log)."""
+    numbers = np.flatnonzero(take)
+    if rows.schema.time is None:
+        return numbers
+    times = rows.array("key:time")[numbers]
+    return numbers[np.argsort(times, kind="stable")] if (np.diff(times) < 0).any() else numbers
+
+
+def _check_labels(rows: spool.Spool, codes: NDArray[np.uint8]) -> None:
+    labels = rows.labels()
+    for code, split in enumerate(SPLITS):
+        positives = labels[codes == code].mean(axis=0)
+        for task, share in zip(rows.schema.tasks, positives, strict=True):
+            if share in (0, 1):
+                raise UserError(
+                    f"label {task.label!r} is always {share:.0f} in the {split} split: a task needs both 0 and 1"
+                )
+
+
+@contextmanager
+def _alone(lock: Path, say: Say) -> Iterator[None]:
+    """Holds the lock; says so where it has to wait for another process."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say("another process prepares the same data: waiting for it")
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _fault(folder: Path) -> str | None:
+    """What is wrong with the files of a store; contents are read again only where a file was touched since."""
+    files = json.loads((folder / STORE).read_text())["files"]
+    seen = json.loads((folder / SEEN).read_text()) if (folder / SEEN).exists() else {}
+    now: dict[str, list[int]] = {}
+    for name, facts in files.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != facts["bytes"]:
+            return f"{path} is missing or truncated"
+        now[name] = _touched(path)
+        if now[name] != seen.get(name) and file_digest(path) != facts["sha256"]:
+            return f"{path} was altered"
+    if now != seen:
+        write_json(folder / SEEN, now)
+    return None
+
+
+def _touched(path: Path) -> list[int]:
+    """Changes whenever the file is written or replaced."""
+    return [path.stat().st_ino, path.stat().st_mtime_ns]

@@ -8,7 +8,8 @@ import polars as pl
 
 from autocompress.artefact.bundle import open_bundle, verify
 from autocompress.artefact.runtime import open_session, score
-from autocompress.data.encode import encode, require_columns
+from autocompress.data.encode import encode
+from autocompress.data.spool import require_columns
 from autocompress.errors import UserError
 from autocompress.storage import check_new_file, new_file
 
@@ -28,7 +29,7 @@ def predict(artefact: Path, input: Path, output: Path) -> None:
         raise UserError(f"input: {input} does not exist")
     schema, encoder, session = bundle.schema(), bundle.encoder(), open_session(bundle.model)
     try:
-        require_columns(list(pl.read_parquet_schema(input)), schema, labels=False)
+        require_columns(pl.read_parquet_schema(input), schema.field_names)
         frame = pl.read_parquet(input, columns=list(schema.field_names))
         parts = [
             pl.DataFrame(score(session, encode(chunk, encoder)), schema=dict.fromkeys(schema.task_names, pl.Float32))

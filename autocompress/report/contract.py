@@ -69,6 +69,9 @@ class DataSummary(_Frozen):
     digest: str
     synthetic: bool
     rows: dict[str, int]
+    cleaning: tuple[str, ...] = Field(
+        default=(), description="what cleaning counted, dropped and suspects, line by line; whole in cleaning.json"
+    )
     bayes_auc: dict[str, float] | None = Field(
         default=None,
         description="task -> AUC of the true probabilities (simulators only): on test once the study ended",

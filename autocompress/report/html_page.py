@@ -94,7 +94,9 @@ def _facts(front: FrontFile) -> str:
         ("machine", f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib:.1f} GiB, {machine.os}"),
         ("software", f"Python {machine.python}, ONNX Runtime {machine.onnxruntime}, torch {machine.torch}"),
     ]
-    return "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts)
+    listed = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts)
+    cleaning = "\n".join(front.data.cleaning)
+    return listed + (f"<dt>cleaning</dt><dd><pre>{escape(cleaning)}</pre></dd>" if cleaning else "")
 
 
 def _embedded(data: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, model_validator
 from pydantic import Field as Limits
 
+from autocompress.data.cleaning import Cleaning
 from autocompress.data.source import Source
 from autocompress.models.shape import ModelShape
 from autocompress.schema import Frozen
@@ -22,6 +23,7 @@ class SearchConfig(Frozen):
 
     search: str
     data: Source
+    cleaning: Cleaning = Cleaning()
     teacher: FromScratch
     landmarks: dict[str, FromScratch]
     search_spaces: Annotated[Spaces, AfterValidator(check_spaces)] = Limits(default_factory=dict)

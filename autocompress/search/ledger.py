@@ -11,6 +11,7 @@ from typing import Any, Literal
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from autocompress.data.cleaning_report import report_lines
 from autocompress.data.store import Dataset
 from autocompress.measure.machine import machine
 from autocompress.report.contract import (
@@ -200,6 +201,7 @@ class Ledger:
                 digest=self.dataset.digest,
                 synthetic=self.dataset.synthetic,
                 rows=self.dataset.rows,
+                cleaning=tuple(report_lines(self.dataset.cleaning)),
                 bayes_auc=bayes_auc(self.dataset, "test" if state == "ended" else "valid"),
             ),
             machine=Machine.model_validate(machine()),

@@ -14,6 +14,7 @@ from typing import IO
 import optuna
 import torch
 
+from autocompress.data.cleaning_report import report_lines
 from autocompress.data.store import prepare
 from autocompress.errors import UserError
 from autocompress.report.console import print_front
@@ -25,7 +26,7 @@ from autocompress.search.ledger import Ledger
 from autocompress.search.opening import open_scene, study_key
 from autocompress.search.optimise import optimise
 from autocompress.search.study import finished, open_storage, open_study, seconds_used, study_name
-from autocompress.storage import check_writable
+from autocompress.storage import check_writable, write_json
 from autocompress.tracking.connection import check, ui_command
 
 INTERRUPTED = 130
@@ -42,7 +43,7 @@ def search(config: SearchConfig) -> int:
     torch.set_num_threads(threads)
     check_writable("cache", cache)
     check_writable("output", config.output)
-    dataset = prepare(config.data, cache)
+    dataset = prepare(config.data, config.cleaning, cache, say=lambda line: print(line, flush=True))
     check(config.tracking)
     key = study_key(config, dataset)
     name = config.study.name or study_name(config.search, dataset.name, key)
@@ -56,8 +57,11 @@ def search(config: SearchConfig) -> int:
                 "A larger study.n_trials or study.minutes extends it."
             )
         else:
+            for line in (*config.data.notes(), *report_lines(dataset.cleaning)):
+                show.note(line)
             ledger = Ledger.open(config, study, dataset, folder, started, show)
             try:
+                write_json(folder / "cleaning.json", dataset.cleaning.model_dump(mode="json"))
                 scene = open_scene(config, dataset, folder, cache, threads, ledger)
                 for trial in finished(study):  # what a killed process left unlogged
                     ledger.log_trial(trial)

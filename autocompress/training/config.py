@@ -17,6 +17,7 @@ class Training(Frozen):
     embedding_learning_rate: float = Limits(0.06, gt=0.0)
     embedding_l2: float = Limits(0.0, ge=0.0)
     batch_size: int = Limits(2048, ge=1)
+    mask_ids: float = Limits(0.0, ge=0.0, lt=1.0, description="probability with which an id counts as never seen")
 
 
 class FromScratch(Frozen):

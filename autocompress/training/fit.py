@@ -54,8 +54,10 @@ def fit(
         dataset.ids("train"),
         dataset.labels("train"),
         soft,
+        weights=dataset.weights("train"),
         batch_size=recovery.batch_size,
         share=recovery.data_share,
+        mask=recovery.mask_ids,
         seed=seed,
     )
     module = RecommenderTraining(model, recovery, recovery.epochs * len(batches), accumulator)

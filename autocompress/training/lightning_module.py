@@ -56,7 +56,7 @@ class RecommenderTraining(LightningModule):
             optimizer.zero_grad()
         embedded = self.model.bank(batch.ids)
         logits = self.model.dense(embedded).float()
-        value = loss(logits, batch.labels, batch.soft, self.recovery.objective)
+        value = loss(logits, batch.labels, batch.soft, self.recovery.objective, batch.weights)
         self.last_loss = value.detach()
         if self.recovery.embedding_l2:
             value = value + self.recovery.embedding_l2 * embedded.float().square().sum() / len(batch.ids)

@@ -8,16 +8,27 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from autocompress.compress.plan import Objective
 
 
-def loss(logits: torch.Tensor, labels: torch.Tensor, soft: torch.Tensor | None, objective: Objective) -> torch.Tensor:
+def loss(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    soft: torch.Tensor | None,
+    objective: Objective,
+    weights: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Scalar: sum over tasks of the batch mean. All inputs float32 (n, tasks); `soft` are the teacher's logits.
+
+    `weights` (n,) count a row more or less than once: the mean is of weight times loss, not divided by their sum, so
+    that weights of mean 1 leave the size of a step as it is.
 
     With `soft` None only labels count, whatever the objective says. The factor T^2 keeps the gradient's size when the
     temperature changes (Hinton et al., arXiv:1503.02531).
     """
-    hard = binary_cross_entropy_with_logits(logits, labels, reduction="none").sum(1).mean()
+    each = 1.0 if weights is None else weights[:, None]
+    hard = (each * binary_cross_entropy_with_logits(logits, labels, reduction="none")).sum(1).mean()
     weight, temperature = objective.distillation_weight, objective.temperature
     if soft is None or weight == 0.0:
         return hard
     target = torch.sigmoid(soft / temperature)
-    softened = binary_cross_entropy_with_logits(logits / temperature, target, reduction="none").sum(1).mean()
+    softened = binary_cross_entropy_with_logits(logits / temperature, target, reduction="none")
+    softened = (each * softened).sum(1).mean()
     return (1.0 - weight) * hard + weight * temperature**2 * softened

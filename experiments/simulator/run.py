@@ -113,7 +113,7 @@ def plot(summary: dict[str, Any]) -> None:
 def main() -> None:
     """Runs the cells that are missing, then summarises."""
     (config,) = compose(["search=ads"])
-    dataset = prepare(config.data, config.cache.expanduser())
+    dataset = prepare(config.data, config.cleaning, config.cache.expanduser())
     torch.set_num_threads(2)
     for seed in SEEDS:
         for name in MODELS:

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +17,8 @@ class AnyConfig(BaseModel):
 
     data: dict[str, Any]
     study: dict[str, Any]
+    cleaning: dict[str, Any]
+    cache: Path
 
 
 @dataclass

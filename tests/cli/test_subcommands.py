@@ -76,13 +76,13 @@ def test_a_crash_keeps_its_exception(calls: Calls, monkeypatch: pytest.MonkeyPat
 
 def test_rows_takes_its_own_keys_out_of_the_overrides(calls: Calls) -> None:
     assert main(["rows", "search=ads", "split=valid", "output=rows.parquet", "data=ads_simulator"]) == 0
-    data, split, output = calls.given[0]
+    data, _, _, split, output = calls.given[0]
     assert (data["kind"], split, output) == ("ads_simulator", "valid", Path("rows.parquet"))
 
 
 def test_rows_writes_the_test_split_unless_told_otherwise(calls: Calls) -> None:
     main(["rows", "output=rows.parquet"])
-    assert calls.given[0][1] == "test"
+    assert calls.given[0][3] == "test"
 
 
 def test_predict_is_given_three_paths(calls: Calls) -> None:

@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from autocompress.artefact.export import export
 from autocompress.artefact.runtime import open_session, score
 from autocompress.config.compose import compose
+from autocompress.data.rows import read_rows
 from autocompress.data.store import prepare
 from autocompress.training.from_scratch import train_from_scratch
 
@@ -39,11 +40,11 @@ def rate_score(train: pl.DataFrame, test: pl.DataFrame, label: str, ids: list[st
 
 def test_the_teacher_s_file_is_above_every_smoothed_id_rate_and_above_728(tmp_path: Path) -> None:
     (config,) = compose(["search=ads", "data=kuairand", f"data.root={ROOT}"])
-    dataset = prepare(config.data, tmp_path)
+    dataset = prepare(config.data, config.cleaning, tmp_path)
     teacher = train_from_scratch(config.teacher, dataset, config.study.seed, tmp_path)
     export(teacher.model, dataset.schema, tmp_path / "model.onnx", tmp_path)
     scores = score(open_session(tmp_path / "model.onnx", threads=2), dataset.ids("test"))
-    train, test = config.data.read("train"), config.data.read("test")
+    train, test = (read_rows(config.data, dataset, split) for split in ("train", "test"))
     for index, task in enumerate(dataset.schema.tasks):
         found = roc_auc_score(test[task.label], scores[:, index])
         baseline = max(

@@ -11,6 +11,7 @@ The constants are frozen: changing one changes every stored result, so it takes 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import ClassVar, Literal
 
@@ -19,7 +20,8 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field as Limits
 
-from autocompress.data.source import TRUTH, Split
+from autocompress.data.source import CHUNK, TRUTH
+from autocompress.data.split import ByColumn, Splitting
 from autocompress.digest import json_digest
 from autocompress.schema import Field, Frozen, Schema, Task
 
@@ -41,18 +43,27 @@ NUMERIC = ("price", "user_tenure_days")
 
 
 class AdsSimulator(Frozen):
-    """`rows` impressions over `days` days; the last day is the test split, the one before it validation."""
+    """`rows` impressions over `days` days; the last day is the test split, the one before it validation.
+
+    `context_fields` adds fields that say nothing about the labels, two in three of them ids: real logs are full of
+    them.
+    """
 
     kind: Literal["ads_simulator"] = "ads_simulator"
     synthetic: ClassVar[bool] = True
     rows: int = Limits(2_000_000, ge=1_000)
     days: int = Limits(10, ge=3, le=365)
     seed: int = 1
+    context_fields: int = Limits(0, ge=0, le=200)
 
     def row_schema(self) -> Schema:
-        """Twenty fields, two tasks: `click` and, only where clicked, `conversion`."""
+        """Twenty fields and the context, two tasks: `click` and, only where clicked, `conversion`."""
         fields = [Field(name=name, min_count=2) for name in CATEGORICAL]
         fields += [Field(name=name, kind="numeric") for name in NUMERIC]
+        fields += [
+            Field(name=name, kind="categorical" if ids else "numeric", min_count=2 if ids else 1)
+            for name, ids in _context(self.context_fields)
+        ]
         tasks = (Task(name="click", label="click"), Task(name="conversion", label="conversion", parent="click"))
         return Schema(fields=tuple(fields), tasks=tasks, time="day")
 
@@ -60,10 +71,24 @@ class AdsSimulator(Frozen):
         """Of the configuration and `VERSION`: the same two make the same rows."""
         return json_digest({"version": VERSION, **self.model_dump(mode="json")})
 
-    def read(self, split: Split) -> pl.DataFrame:
-        """Impressions of the split's days, in time order, with true probabilities."""
-        days = {"train": range(self.days - 2), "valid": [self.days - 2], "test": [self.days - 1]}[split]
-        return pl.concat([_day(day, self.rows // self.days, self.days, self.seed) for day in days])
+    def splitting(self) -> Splitting:
+        """By days."""
+        days = [str(day) for day in range(self.days)]
+        return ByColumn(column="day", train=tuple(days[:-2]), valid=(days[-2],), test=(days[-1],))
+
+    def notes(self) -> list[str]:
+        """None: nothing is guessed."""
+        return []
+
+    def chunks(self) -> Iterator[pl.DataFrame]:
+        """Impressions in order of time, with true probabilities; a long day comes in several parts."""
+        rows = self.rows // self.days
+        parts = -(-rows // CHUNK)
+        for day in range(self.days):
+            for part in range(parts):
+                size = rows * (part + 1) // parts - rows * part // parts
+                frame = _impressions(day, part, parts, size, self.days, self.seed)
+                yield _with_context(frame, self.context_fields, [self.seed, 2, day, part])
 
 
 class _World:
@@ -153,15 +178,32 @@ def _sigmoid(logits: Floats) -> Floats:
     return probabilities
 
 
-def _day(day: int, rows: int, days: int, seed: int) -> pl.DataFrame:
+def _context(fields: int) -> list[tuple[str, int]]:
+    """Name and number of ids (0: a number) of each context field."""
+    return [(f"context_{n}", 0 if n % 3 == 2 else 10 ** (2 + n % 4)) for n in range(fields)]
+
+
+def _with_context(frame: pl.DataFrame, fields: int, stream: list[int]) -> pl.DataFrame:
+    draw = np.random.default_rng(stream)
+    columns = {
+        # a power of a uniform number is a cheap law with a long tail
+        name: (draw.random(frame.height, dtype=np.float32) ** 3 * ids).astype(np.int32)
+        if ids
+        else draw.exponential(10.0, frame.height).astype(np.float32)
+        for name, ids in _context(fields)
+    }
+    return frame.with_columns(pl.Series(name, values) for name, values in columns.items())
+
+
+def _impressions(day: int, part: int, parts: int, rows: int, days: int, seed: int) -> pl.DataFrame:
     world = _world(days, seed)
-    # a stream per day: any day can be made alone, in any order
-    draw = np.random.default_rng([seed, 1, day])
+    # a stream per part of a day: any can be made alone, in any order
+    draw = np.random.default_rng([seed, 1, day, part] if parts > 1 else [seed, 1, day])
     alive = world.ad_popularity * (world.ad_birth <= day) * np.exp(-np.maximum(day - world.ad_birth, 0.0) / 25.0)
     user, page = _pick(world.user_popularity, draw.random(rows)), _pick(world.page_popularity, draw.random(rows))
     ad = _pick(np.cumsum(alive), draw.random(rows))
     hour, position, connection = (
-        np.sort(draw.integers(0, 24, rows)),
+        np.sort(draw.integers(24 * part // parts, max(24 * (part + 1) // parts, 24 * part // parts + 1), rows)),
         draw.integers(0, 10, rows),
         draw.integers(0, 4, rows),
     )

@@ -11,12 +11,14 @@ the constant `source_file` are never read.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import polars as pl
 
-from autocompress.data.source import Split
+from autocompress.data.source import CHUNK
+from autocompress.data.split import ByColumn, Splitting
 from autocompress.digest import file_digest, json_digest
 from autocompress.errors import UserError, nearest
 from autocompress.schema import Field, Frozen, Schema, Task
@@ -38,8 +40,12 @@ HISTORY_COLUMNS = ("seen_author", "seen_tag", "seen_video", "long_seen_author", 
 NUMERIC = ("duration_ms", "history_len", "age_days", "hours_since_history", *HISTORY_COLUMNS)
 CATEGORICAL = ("user_id", "video_id", "hour", "tab", "is_rand", *USER_COLUMNS, *VIDEO_COLUMNS)
 
-FIRST_DAY = {"train": 20220425, "valid": 20220505, "test": 20220507}
-LAST_DAY = {"train": 20220504, "valid": 20220506, "test": 20220508}
+DAYS = {
+    "train": ("20220425", "20220426", "20220427", "20220428", "20220429", "20220430", "20220501", "20220502",
+              "20220503", "20220504"),
+    "valid": ("20220505", "20220506"),
+    "test": ("20220507", "20220508"),
+}  # fmt: skip
 
 
 class KuaiRand(Frozen):
@@ -63,11 +69,18 @@ class KuaiRand(Frozen):
         """Of the bytes of the five files, wherever they lie."""
         return json_digest({name: file_digest(self._file(name)) for name in (*LOGS, USERS, VIDEOS, HISTORY)})
 
-    def read(self, split: Split) -> pl.DataFrame:
-        """Impressions of the split's days in time order, one per (user, video, time)."""
+    def splitting(self) -> Splitting:
+        """By days."""
+        return ByColumn(column="date", **DAYS)
+
+    def notes(self) -> list[str]:
+        """None: nothing is guessed."""
+        return []
+
+    def chunks(self) -> Iterator[pl.DataFrame]:
+        """Impressions in time order, one per (user, video, time); one frame."""
         log = (
             pl.concat([self._scan(name, LOG) for name in LOGS], how="vertical_relaxed")
-            .filter(pl.col("date").is_between(FIRST_DAY[split], LAST_DAY[split]))
             .unique(["user_id", "video_id", "time_ms"], keep="first", maintain_order=True)
             .sort("time_ms", maintain_order=True)
             .with_columns(hour=pl.col("hourmin") // 100, **{n: _label(n) for n in LABELS.values()})
@@ -100,7 +113,7 @@ class KuaiRand(Frozen):
             hours_since_history=(pl.col("time_ms") - pl.col("last_time_ms")) / 3_600_000,
         ).drop("hourmin", "upload_dt", "last_time_ms")
         try:
-            return rows.collect()
+            yield from rows.collect().iter_slices(CHUNK)
         except pl.exceptions.PolarsError as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"data.root: the files in {self.root} do not fit together: {reason}") from error

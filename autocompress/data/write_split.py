@@ -1,0 +1,153 @@
+"""Writing one split: rows of a spool in a given order, encoded, block by block."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autocompress.data.columns import PADDING
+from autocompress.data.encode import Encoder, bucket, hash_buckets, look_up, standardised
+from autocompress.data.source import Split
+from autocompress.data.spool import Spool
+from autocompress.schema import Field, Schema, Sequence, Vector
+
+BLOCK = 2**17
+"""Rows encoded at a time: 20 MB of ids at 39 fields."""
+Rows = NDArray[np.int64]
+Encode = Callable[[Rows], NDArray[Any]]
+
+
+def encodings(spool: Spool, encoder: Encoder) -> dict[str, Encode]:
+    """How rows (their numbers in the spool) of each input become what is stored; shared by all splits."""
+    schema = encoder.schema
+    return {
+        **{field.name: _field(spool, encoder, field) for field in schema.fields},
+        **{each.name: _list(spool, encoder, each) for each in schema.sequences},
+        **{vector.name: _vector(spool, encoder, vector) for vector in schema.vectors},
+    }
+
+
+def write(
+    spool: Spool,
+    schema: Schema,
+    encoded: Mapping[str, Encode],
+    rows: Rows,
+    weights: NDArray[np.float32] | None,
+    split: Split,
+    folder: Path,
+    workers: int | None = None,
+) -> int:
+    """Writes the arrays of `Dataset` for `split` into `folder` and returns the number of rows.
+
+    `encoded` comes from `encodings`; `schema` is the encoder's. `rows` are row numbers of the spool, in the order
+    wanted; `weights` (all rows of the spool,) multiply those of the log. `workers` threads encode fields (None: one per
+    core); the bytes do not depend on it.
+    """
+    fields = [encoded[name] for name in schema.field_names]
+
+    def out(name: str, width: int | None, dtype: type[np.generic], blocks: Callable[[Rows], NDArray[Any]]) -> None:
+        shape = (len(rows),) if width is None else (len(rows), width)
+        _save(folder / f"{name}_{split}.npy", shape, dtype, (blocks(part) for part in _blocks(rows)))
+
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+
+        def ids(part: Rows) -> NDArray[np.int32]:
+            block = np.empty((len(part), len(fields)), dtype=np.int32)
+
+            def fill(index: int) -> None:
+                block[:, index] = fields[index](part)
+
+            list(pool.map(fill, range(len(fields))))
+            return block
+
+        out("ids", len(fields), np.int32, ids)
+    labels = spool.labels()
+    out("labels", len(schema.tasks), np.uint8, lambda part: _take(labels, part))
+    out("log_rows", None, np.int64, lambda part: part)
+    if spool.truths:
+        truth = spool.truth()
+        out("truth", len(schema.tasks), np.float32, lambda part: _take(truth, part))
+    if "key:weight" in spool.columns:
+        logged = spool.array("key:weight").astype(np.float32)
+        weights = logged if weights is None else weights * logged
+    if weights is not None:
+        out("weights", None, np.float32, lambda part: _take(weights, part))
+    if "key:score" in spool.columns:
+        scores = spool.array("key:score")
+        out("scores", None, np.float32, lambda part: _take(scores, part).astype(np.float32))
+    if "key:group" in spool.columns:
+        groups = spool.array("key:group")
+        out("groups", None, np.int32, lambda part: _take(groups, part).view(np.int32))
+    inputs = schema.input_names
+    for each in schema.sequences:
+        out(f"list_{inputs.index(each.name)}", each.length, np.int32, encoded[each.name])
+    for vector in schema.vectors:
+        out(f"vector_{inputs.index(vector.name)}", vector.width, np.float32, encoded[vector.name])
+    return len(rows)
+
+
+def _field(spool: Spool, encoder: Encoder, field: Field) -> Encode:
+    column = spool.array(field.name)
+    if field.kind == "numeric":
+        edges = encoder.values[field.name].to_numpy()
+        return lambda rows: bucket(_take(column, rows), edges)
+    if field.encoding == "hash":
+        return lambda rows: _take(column, rows).astype(np.int32)
+    table = _table(spool, encoder, field.name)
+    return lambda rows: table[np.minimum(_take(column, rows), np.uint32(len(table) - 1))]
+
+
+def _list(spool: Spool, encoder: Encoder, each: Sequence) -> Encode:
+    column = spool.array(each.name)
+    if hash_buckets(each, encoder.schema):
+        return lambda rows: np.where((codes := _take(column, rows)) == PADDING, -1, codes.astype(np.int64)).astype(
+            np.int32
+        )
+    table = _table(spool, encoder, each.shares or each.name)
+
+    def encoded(rows: Rows) -> NDArray[np.int32]:
+        codes = _take(column, rows)
+        return np.where(codes == PADDING, -1, table[np.minimum(codes, np.uint32(len(table) - 1))]).astype(np.int32)
+
+    return encoded
+
+
+def _vector(spool: Spool, encoder: Encoder, vector: Vector) -> Encode:
+    column = spool.array(vector.name)
+    if vector.width > 1:
+        return lambda rows: np.nan_to_num(_take(column, rows), posinf=np.inf, neginf=-np.inf)
+    fitted = encoder.values[vector.name].to_numpy() if vector.standardise else None
+    return lambda rows: standardised(_take(column, rows), fitted)[:, None]
+
+
+def _table(spool: Spool, encoder: Encoder, name: str) -> NDArray[np.int32]:
+    """Id of every code of a vocabulary; its last entry, 0, is for missing values."""
+    known = spool.values[name].cast(encoder.values[name].dtype)
+    return np.append(look_up(known, encoder.values[name]), np.int32(0))
+
+
+def _take(array: NDArray[Any], rows: Rows) -> NDArray[Any]:
+    """`array[rows]`, read as a slice where the rows follow one another."""
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (len(rows) < 2 or (np.diff(rows) == 1).all()):
+        return np.asarray(array[rows[0] : rows[-1] + 1])
+    return np.asarray(array[rows])
+
+
+def _blocks(rows: Rows) -> Iterator[Rows]:
+    for start in range(0, len(rows), BLOCK):
+        yield rows[start : start + BLOCK]
+
+
+def _save(path: Path, shape: tuple[int, ...], dtype: type[np.generic], blocks: Iterator[NDArray[Any]]) -> None:
+    """An .npy file, written as its parts come: a memory map of it would count as memory."""
+    with path.open("wb") as stream:
+        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for block in blocks:
+            np.ascontiguousarray(block, dtype=dtype).tofile(stream)

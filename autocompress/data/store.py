@@ -166,7 +166,11 @@ def _make(source: RowSource, cleaning: Cleaning, folder: Path, workers: int | No
             for code, split in enumerate(SPLITS)
         }
     encode.save(encoder, folder)
-    report = CleaningReport(rows=counts, split=SplitRows(**sizes, none=int((codes == NONE).sum())), columns=columns)
+    unread = tuple(each.name for each in (*kept.sequences, *kept.vectors))
+    left_out = int((codes == NONE).sum())
+    report = CleaningReport(
+        rows=counts, split=SplitRows(**sizes, none=left_out), columns=columns, fields_without_model=unread
+    )
     write_json(folder / REPORT, report.model_dump(mode="json"))
     files = {
         path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)} for path in sorted(folder.iterdir())

@@ -93,43 +93,45 @@ def write(
 
 
 def _field(spool: Spool, encoder: Encoder, field: Field) -> Encode:
-    column = spool.array(field.name)
     if field.kind == "numeric":
         edges = encoder.values[field.name].to_numpy()
-        return lambda rows: bucket(_take(column, rows), edges)
+        return lambda rows: bucket(_read(spool, field.name, rows), edges)
     if field.encoding == "hash":
-        return lambda rows: _take(column, rows).astype(np.int32)
+        return lambda rows: _read(spool, field.name, rows).astype(np.int32)
     table = _table(spool, encoder, field.name)
-    return lambda rows: table[np.minimum(_take(column, rows), np.uint32(len(table) - 1))]
+    return lambda rows: table[np.minimum(_read(spool, field.name, rows), np.uint32(len(table) - 1))]
 
 
 def _list(spool: Spool, encoder: Encoder, each: Sequence) -> Encode:
-    column = spool.array(each.name)
     if hash_buckets(each, encoder.schema):
-        return lambda rows: np.where((codes := _take(column, rows)) == PADDING, -1, codes.astype(np.int64)).astype(
-            np.int32
-        )
+        return lambda rows: np.where(
+            (codes := _read(spool, each.name, rows)) == PADDING, -1, codes.astype(np.int64)
+        ).astype(np.int32)
     table = _table(spool, encoder, each.shares or each.name)
 
     def encoded(rows: Rows) -> NDArray[np.int32]:
-        codes = _take(column, rows)
+        codes = _read(spool, each.name, rows)
         return np.where(codes == PADDING, -1, table[np.minimum(codes, np.uint32(len(table) - 1))]).astype(np.int32)
 
     return encoded
 
 
 def _vector(spool: Spool, encoder: Encoder, vector: Vector) -> Encode:
-    column = spool.array(vector.name)
     if vector.width > 1:
-        return lambda rows: np.nan_to_num(_take(column, rows), posinf=np.inf, neginf=-np.inf)
+        return lambda rows: np.nan_to_num(_read(spool, vector.name, rows), posinf=np.inf, neginf=-np.inf)
     fitted = encoder.values[vector.name].to_numpy() if vector.standardise else None
-    return lambda rows: standardised(_take(column, rows), fitted)[:, None]
+    return lambda rows: standardised(_read(spool, vector.name, rows), fitted)[:, None]
 
 
 def _table(spool: Spool, encoder: Encoder, name: str) -> NDArray[np.int32]:
     """Id of every code of a vocabulary; its last entry, 0, is for missing values."""
     known = spool.values[name].cast(encoder.values[name].dtype)
     return np.append(look_up(known, encoder.values[name]), np.int32(0))
+
+
+def _read(spool: Spool, name: str, rows: Rows) -> NDArray[Any]:
+    """Rows of a column, mapped for this call alone: what stays mapped after it was read counts as memory."""
+    return _take(spool.array(name), rows)
 
 
 def _take(array: NDArray[Any], rows: Rows) -> NDArray[Any]:

@@ -85,3 +85,12 @@ def test_the_teachers_own_logits_are_the_minimum() -> None:
     objective = Objective(distillation_weight=1.0, temperature=2.0)
     assert gradient(soft, labels, soft, objective).abs().max() < 1e-8
     assert loss(soft, labels, soft, objective) < loss(logits, labels, soft, objective)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.4, 1.0])
+def test_a_row_of_weight_2_counts_as_two_rows_and_one_of_weight_0_not_at_all(weight: float) -> None:
+    logits, labels, soft = rows(4)
+    objective = Objective(distillation_weight=weight, temperature=2.0)
+    weighted = loss(logits, labels, soft, objective, torch.tensor([2.0, 1.0, 0.0, 1.0]))
+    take = [0, 0, 1, 3]
+    torch.testing.assert_close(weighted, loss(logits[take], labels[take], soft[take], objective))

@@ -71,3 +71,21 @@ def test_logits_that_cover_too_few_rows_are_refused() -> None:
     ids, labels, soft = columns(100)
     with pytest.raises(ValueError, match="teacher logits cover 20 rows, 30 are asked for"):
         Batches(ids, labels, soft[-20:], batch_size=10, share=0.3)
+
+
+def test_weights_stay_with_their_rows() -> None:
+    ids, labels, _ = columns(1000)
+    weights = ids[:, 0].astype(np.float32)
+    for batch in Batches(ids, labels, None, weights=weights, batch_size=64, share=0.7):
+        assert batch.weights is not None
+        assert torch.equal(batch.weights, batch.ids[:, 0].float())
+
+
+def test_masked_ids_are_0_about_as_often_as_asked_and_the_rest_is_as_it_was() -> None:
+    ids, labels, _ = columns(20_000)
+    ids = ids + 1
+    masked = torch.cat([batch.ids for batch in Batches(ids, labels, None, batch_size=500, mask=0.2)])
+    plain = torch.cat([batch.ids for batch in Batches(ids, labels, None, batch_size=500)])
+    gone = masked == 0
+    assert 0.19 < gone.float().mean() < 0.21
+    assert torch.equal(masked[~gone], plain[~gone])

@@ -213,9 +213,10 @@ def test_a_label_of_one_class_leaves_no_auc(kind: str, tmp_path: Path) -> None:
 def test_validation_and_test_rows_decide_nothing(kind: str, tmp_path: Path) -> None:
     """An input that knows the label everywhere but in training stays; one that knows it there alone goes."""
     labels, noise = np.array(LABELS), np.random.default_rng(0).integers(0, 2, ROWS)
-    outside = one(tmp_path, np.where(SPLIT == TRAIN, noise, labels), kind=kind)
+    drops = Cleaning(leaks="drop")
+    outside = one(tmp_path, np.where(SPLIT == TRAIN, noise, labels), drops, kind=kind)
     (tmp_path / "inside").mkdir()
-    inside = one(tmp_path / "inside", np.where(SPLIT == TRAIN, labels, noise), kind=kind)
+    inside = one(tmp_path / "inside", np.where(SPLIT == TRAIN, labels, noise), drops, kind=kind)
     assert outside.dropped is None
     assert inside.dropped is not None
 

@@ -1,0 +1,218 @@
+"""Which files a path means, and how their rows are read: Parquet, delimited text, JSON lines.
+
+A type is fixed per column before the first row is read, from the files' own schemas (Parquet) or from a sample (text),
+and holds in every file. Files are read one after another, each once and in parts, so that no log need fit in memory.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from autocompress.data.bad_cells import bad_cell, explain, first_misfit
+from autocompress.data.column_types import common_type, from_text, plain_type, text_type
+from autocompress.data.sniff import first_bytes, has_header, sniff
+from autocompress.data.source import CHUNK
+from autocompress.errors import UserError, nearest
+
+Format = Literal["parquet", "text", "json"]
+ENDINGS: dict[str, Format] = {
+    ".parquet": "parquet", ".pq": "parquet", ".csv": "text", ".tsv": "text", ".jsonl": "json", ".ndjson": "json",
+    ".json": "json",
+}  # fmt: skip
+NAMED_ONLY: dict[str, Format] = {".txt": "text", ".tab": "text", ".data": "text"}
+"""Endings that are read where a person names the file, and passed over in a folder (a README lies there, too)."""
+SAMPLE = 100_000
+"""Rows from which types and meanings are inferred."""
+REMOTE = "s3://"
+Types = dict[str, pl.DataType]
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files of one format, in the order in which they are read. `separator` and `header` matter for text alone."""
+
+    paths: tuple[str, ...]
+    format: Format
+    separator: str = ","
+    header: bool = True
+
+    @property
+    def remote(self) -> bool:
+        """Whether they lie in an object store; `paths` is then one pattern."""
+        return self.paths[0].startswith(REMOTE)
+
+
+def find(path: str, separator: str | None = None, header: bool | None = None) -> Files:
+    """The files that `path` means: a file, a folder (all data files in it, at any depth), a pattern, or s3://...
+
+    Files are sorted by path; in a folder those that begin with `.` or `_`, or lie in such a folder, are passed over.
+    `separator` and `header` are read off the first file where they are None (in an object store: comma, true).
+    `UserError` where there is no file, formats are mixed, or a file is empty.
+    """
+    if path.startswith(REMOTE):
+        return Files((path,), _format(path), separator or ",", header is not False)
+    paths = _paths(path)
+    for each in paths:
+        if not _starts(each):
+            raise UserError(f"data.path: {each} is empty: remove it, or write it again")
+    formats = {_format(str(each)): each.name for each in reversed(paths)}
+    if len(formats) > 1:
+        names = ", ".join(sorted(formats.values()))
+        raise UserError(f"data.path={path} mixes formats ({names}): name one, as in data.path='{path}/*.parquet'")
+    (form,) = formats
+    if form == "json" and _starts(paths[0]) == b"[":
+        raise UserError(f"data.path: {paths[0]} is a JSON array: write one object per line (JSON lines)")
+    if form == "text" and (separator is None or header is None):
+        separator, rows = sniff(paths[0], separator)
+        header = has_header(rows) if header is None else header
+    return Files(tuple(map(str, paths)), form, separator or ",", header is not False)
+
+
+def _paths(path: str) -> list[Path]:
+    there = Path(path).expanduser()
+    if there.is_file():
+        return [there]
+    hint = ""
+    if there.is_dir():
+        found = [
+            each for each in there.rglob("*") if _visible(each.relative_to(there)) and _ending(str(each)) in ENDINGS
+        ]
+        hint = f"; what is read ends in {', '.join(ENDINGS)} (text and JSON also in .gz)"
+    else:
+        found = [Path(each) for each in glob.glob(str(there), recursive=True) if _visible(Path(Path(each).name))]
+        if there.parent.is_dir():
+            hint = nearest(there.name, [each.name for each in there.parent.iterdir()])
+    found = sorted(each for each in found if each.is_file())
+    if not found:
+        raise UserError(f"data.path={path}: no data file there{hint}")
+    return found
+
+
+def _starts(path: Path) -> bytes:
+    try:
+        return first_bytes(path, 1)
+    except (OSError, EOFError) as error:
+        raise UserError(f"data.path: {path} cannot be read: {error}") from error
+
+
+def sample(files: Files, rows: int = SAMPLE) -> pl.DataFrame:
+    """The first `rows` rows of the files in the types in which all of them are read (Null where a column is empty).
+
+    `UserError` names file and column where a file lacks a column that the first one has, or holds another type there.
+    """
+    types: Types = {}
+    parts: list[pl.DataFrame] = []
+    for path in files.paths:
+        part = _head(files, path, rows - sum(each.height for each in parts))
+        if parts:
+            _require(files, path, part, list(types))
+        found = {name: _type(files, part[name]) for name in types or part.columns}
+        for name, dtype in found.items():
+            types[name] = _agreed(files, path, part[name], types.get(name, dtype), dtype)
+        parts.append(part)
+    typed = from_text if files.format == "text" else pl.Expr.cast
+    return pl.concat([part.select(typed(pl.col(name), types[name]) for name in types) for part in parts])
+
+
+def chunks(files: Files, types: Mapping[str, pl.DataType]) -> Iterator[tuple[str, int, pl.DataFrame]]:
+    """File, rows of it that came before, and a frame of at most `CHUNK` rows: the columns `types`, in these types.
+
+    `UserError` names file, column, row and value where a cell does not fit its column's type, a line has too many
+    cells, or the text is not UTF-8.
+    """
+    for path in files.paths:
+        before = 0
+        try:
+            for frame in scan(files, path, types).collect_batches(chunk_size=CHUNK, maintain_order=True):
+                for part in frame.iter_slices(CHUNK):
+                    if part.height:
+                        yield path, before, part
+                        before += part.height
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise _explained(error, files, path, types) from error
+
+
+def scan(files: Files, path: str, types: Mapping[str, pl.DataType] | None = None, lossy: bool = False) -> pl.LazyFrame:
+    """One of the files: columns `types` in these types; by default all, text as text, JSON and Parquet as they are.
+
+    With `lossy`, bytes that are no UTF-8 are replaced.
+    """
+    if files.format == "json":
+        return pl.scan_ndjson(path, schema=types, infer_schema_length=SAMPLE)
+    if files.format == "parquet":
+        rows = pl.scan_parquet(path)
+        return rows if types is None else rows.select(pl.col(name).cast(dtype) for name, dtype in types.items())
+    rows = pl.scan_csv(path, separator=files.separator, has_header=files.header, infer_schema=False)
+    names = rows.collect_schema().names()
+    text = pl.String()
+    rows = pl.scan_csv(
+        path,
+        separator=files.separator,
+        has_header=files.header,
+        schema={name: text if types is None else types.get(name, text) for name in names},
+        null_values="",
+        encoding="utf8-lossy" if lossy else "utf8",
+    )
+    return rows if types is None else rows.select(types)
+
+
+def _head(files: Files, path: str, rows: int) -> pl.DataFrame:
+    try:
+        return scan(files, path).head(rows).collect(engine="streaming")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _explained(error, files, path, {}) from error
+
+
+def _type(files: Files, column: pl.Series) -> pl.DataType:
+    return text_type(column) if files.format == "text" else plain_type(column.dtype)
+
+
+def _require(files: Files, path: str, part: pl.DataFrame, names: list[str]) -> None:
+    """`UserError` where a file lacks one of the columns `names`; a JSON key may be missing, but not from all rows."""
+    there = part.columns
+    if files.format == "json" and not set(names) <= set(there):
+        there = pl.scan_ndjson(path, infer_schema_length=None).collect_schema().names()
+    for name in names:
+        if name not in there:
+            raise UserError(f"data.path: {path} has no column {name!r}, {files.paths[0]} has{nearest(name, there)}")
+
+
+def _agreed(files: Files, path: str, column: pl.Series, known: pl.DataType, found: pl.DataType) -> pl.DataType:
+    agreed = common_type(known, found)
+    if agreed is None and files.format == "text":
+        # a column of text may hold nothing but numbers in one file
+        if known == pl.String():
+            return known
+        row = first_misfit(column, known)
+        if row is not None:
+            raise bad_cell(path, column.name, row + 1, column[row], f"{files.paths[0]} has {known} there")
+    if agreed is None:
+        raise UserError(f"data.path: column {column.name!r} of {path} is {found}, that of {files.paths[0]} is {known}")
+    return agreed
+
+
+def _explained(error: Exception, files: Files, path: str, types: Mapping[str, pl.DataType]) -> UserError:
+    wanted = types if files.format == "text" else {name: dtype for name, dtype in types.items() if dtype.is_numeric()}
+    texts = scan(files, path, None if files.format == "text" else dict.fromkeys(wanted, pl.String()), lossy=True)
+    return explain(error, path, texts, wanted, files.separator if files.format == "text" else None)
+
+
+def _visible(path: Path) -> bool:
+    return not any(part.startswith((".", "_")) for part in path.parts)
+
+
+def _ending(path: str) -> str:
+    return Path(path.lower().removesuffix(".gz")).suffix
+
+
+def _format(path: str) -> Format:
+    known = ENDINGS | NAMED_ONLY
+    if _ending(path) not in known:
+        raise UserError(f"data.path: {path} is in no format that is read: its name must end in {', '.join(known)}")
+    return known[_ending(path)]

@@ -48,8 +48,9 @@ def explain(
         else:
             found = _misfit(path, texts, types)
     except pl.exceptions.PolarsError:
-        if separator is None and not path.endswith((".parquet", ".pq")):
-            found = _no_json(path)
+        found = None
+    if found is None and separator is None and not path.endswith((".parquet", ".pq")):
+        found = _no_json(path)
     return found or UserError(f"data.path: {path} cannot be read: {reason}")
 
 
@@ -63,7 +64,7 @@ def first_misfit(text: pl.Series, dtype: pl.DataType) -> int | None:
 def _misfit(path: str, texts: pl.LazyFrame, types: Mapping[str, pl.DataType]) -> UserError | None:
     numbers = {name: dtype for name, dtype in types.items() if dtype.is_numeric()}
     before = 0
-    for frame in texts.select(numbers).collect_batches(chunk_size=CHUNK, maintain_order=True):
+    for frame in texts.select(list(numbers)).collect_batches(chunk_size=CHUNK, maintain_order=True):
         found = [
             (row, name) for name, dtype in numbers.items() if (row := first_misfit(frame[name], dtype)) is not None
         ]

@@ -9,15 +9,17 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 import polars as pl
 
 from autocompress.data.bad_cells import bad_cell, explain, first_misfit
 from autocompress.data.column_types import common_type, from_text, plain_type, text_type
-from autocompress.data.sniff import first_bytes, has_header, sniff
+from autocompress.data.object_store import S3, open_stored, stored
+from autocompress.data.sniff import HEAD, first_bytes, has_header, sniff
 from autocompress.data.source import CHUNK
+from autocompress.digest import file_digest, json_digest
 from autocompress.errors import UserError, nearest
 
 Format = Literal["parquet", "text", "json"]
@@ -29,7 +31,8 @@ NAMED_ONLY: dict[str, Format] = {".txt": "text", ".tab": "text", ".data": "text"
 """Endings that are read where a person names the file, and passed over in a folder (a README lies there, too)."""
 SAMPLE = 100_000
 """Rows from which types and meanings are inferred."""
-REMOTE = "s3://"
+MISSING_WORDS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "\\N", "<NA>", "#N/A")
+"""Cells of delimited text that mean that there is no value."""
 Types = dict[str, pl.DataType]
 
 
@@ -42,36 +45,45 @@ class Files:
     separator: str = ","
     header: bool = True
 
-    @property
-    def remote(self) -> bool:
-        """Whether they lie in an object store; `paths` is then one pattern."""
-        return self.paths[0].startswith(REMOTE)
-
 
 def find(path: str, separator: str | None = None, header: bool | None = None) -> Files:
     """The files that `path` means: a file, a folder (all data files in it, at any depth), a pattern, or s3://...
 
     Files are sorted by path; in a folder those that begin with `.` or `_`, or lie in such a folder, are passed over.
-    `separator` and `header` are read off the first file where they are None (in an object store: comma, true).
+    `separator` and `header` are read off the first file where they are None.
     `UserError` where there is no file, formats are mixed, or a file is empty.
     """
-    if path.startswith(REMOTE):
-        return Files((path,), _format(path), separator or ",", header is not False)
-    paths = _paths(path)
+    paths = _stored_paths(path) if path.startswith(S3) else [str(each) for each in _paths(path)]
     for each in paths:
-        if not _starts(each):
+        if not _starts(each, 1):
             raise UserError(f"data.path: {each} is empty: remove it, or write it again")
-    formats = {_format(str(each)): each.name for each in reversed(paths)}
+    formats = {_format(each): Path(each).name for each in reversed(paths)}
     if len(formats) > 1:
         names = ", ".join(sorted(formats.values()))
         raise UserError(f"data.path={path} mixes formats ({names}): name one, as in data.path='{path}/*.parquet'")
     (form,) = formats
-    if form == "json" and _starts(paths[0]) == b"[":
+    if form == "json" and _starts(paths[0], 1) == b"[":
         raise UserError(f"data.path: {paths[0]} is a JSON array: write one object per line (JSON lines)")
     if form == "text" and (separator is None or header is None):
-        separator, rows = sniff(paths[0], separator)
+        separator, rows = sniff(_starts(paths[0], HEAD), separator)
         header = has_header(rows) if header is None else header
-    return Files(tuple(map(str, paths)), form, separator or ",", header is not False)
+    return Files(tuple(paths), form, separator or ",", header is not False)
+
+
+def content(files: Files) -> list[str]:
+    """A digest per file: of its bytes; in an object store of its address, size and time."""
+    if not files.paths[0].startswith(S3):
+        return [file_digest(Path(path)) for path in files.paths]
+    return [json_digest([each.bytes, each.written]) for path in files.paths for each in stored(path)]
+
+
+def _stored_paths(path: str) -> list[str]:
+    found = stored(path)
+    if path not in (each.path for each in found):
+        found = [each for each in found if _ending(each.path) in ENDINGS and _visible(PurePath(each.path[len(S3) :]))]
+    if not found:
+        raise UserError(f"data.path={path}: no data file there; what is read ends in {', '.join(ENDINGS)}")
+    return [each.path for each in found]
 
 
 def _paths(path: str) -> list[Path]:
@@ -94,9 +106,10 @@ def _paths(path: str) -> list[Path]:
     return found
 
 
-def _starts(path: Path) -> bytes:
+def _starts(path: str, size: int) -> bytes:
     try:
-        return first_bytes(path, 1)
+        with open_stored(path) if path.startswith(S3) else Path(path).open("rb") as stream:
+            return first_bytes(stream, size)
     except (OSError, EOFError) as error:
         raise UserError(f"data.path: {path} cannot be read: {error}") from error
 
@@ -150,16 +163,18 @@ def scan(files: Files, path: str, types: Mapping[str, pl.DataType] | None = None
         return rows if types is None else rows.select(pl.col(name).cast(dtype) for name, dtype in types.items())
     rows = pl.scan_csv(path, separator=files.separator, has_header=files.header, infer_schema=False)
     names = rows.collect_schema().names()
+    if not files.header:
+        names = [f"column_{number}" for number in range(1, len(names) + 1)]
     text = pl.String()
     rows = pl.scan_csv(
         path,
         separator=files.separator,
         has_header=files.header,
         schema={name: text if types is None else types.get(name, text) for name in names},
-        null_values="",
+        null_values=list(MISSING_WORDS),
         encoding="utf8-lossy" if lossy else "utf8",
     )
-    return rows if types is None else rows.select(types)
+    return rows if types is None else rows.select(list(types))
 
 
 def _head(files: Files, path: str, rows: int) -> pl.DataFrame:
@@ -203,7 +218,7 @@ def _explained(error: Exception, files: Files, path: str, types: Mapping[str, pl
     return explain(error, path, texts, wanted, files.separator if files.format == "text" else None)
 
 
-def _visible(path: Path) -> bool:
+def _visible(path: PurePath) -> bool:
     return not any(part.startswith((".", "_")) for part in path.parts)
 
 

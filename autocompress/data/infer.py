@@ -96,7 +96,7 @@ def infer(sample: pl.DataFrame, named: Named) -> tuple[Schema, tuple[Finding, ..
 
 def require_named(columns: list[str], named: Named) -> None:
     """`UserError` naming the key, the column and the nearest where a column that is named is absent."""
-    keys = [(f"data.tasks.{task.name}", task.label) for task in named.tasks]
+    keys: list[tuple[str, str | None]] = [(f"data.tasks.{task.name}", task.label) for task in named.tasks]
     keys += [(f"data.{key}", getattr(named, key)) for key in ("time", "group", "weight", "score")]
     keys += [("data.split.column", named.split)] + [("data.exclude", name) for name in named.exclude]
     for key, name in keys:

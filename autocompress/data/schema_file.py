@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ def schema_yaml(schema: Schema) -> str:
     return text
 
 
-def write_yaml(schema: Schema, path: Path) -> None:
-    """Writes the schema, whole or not at all; `read_yaml` gives it back."""
+def write_yaml(schema: Schema, path: Path, comments: Iterable[str] = ()) -> None:
+    """Writes `comments` and the schema, whole or not at all; `read_yaml` gives the schema back."""
+    head = "".join(f"# {' '.join(line.split())}\n" for line in comments)
     with new_file(path) as temporary:
-        temporary.write_text(schema_yaml(schema), encoding="utf-8")
+        temporary.write_text(head + schema_yaml(schema), encoding="utf-8")
 
 
 def read_yaml(path: Path) -> Schema:

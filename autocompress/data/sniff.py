@@ -7,7 +7,7 @@ import gzip
 import io
 import re
 from collections import Counter
-from pathlib import Path
+from typing import IO
 
 SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 HEAD = 2**18
@@ -17,23 +17,21 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _GZIP = b"\x1f\x8b"
 
 
-def first_bytes(path: Path, size: int) -> bytes:
+def first_bytes(stream: IO[bytes], size: int) -> bytes:
     """At most `size` bytes from the start of a file, unpacked where it is gzip; `OSError` where it cannot be read."""
-    with path.open("rb") as raw:
-        packed = raw.read(2) == _GZIP
-        raw.seek(0)
-        if not packed:
-            return raw.read(size)
-        with gzip.GzipFile(fileobj=raw) as stream:
-            return stream.read(size)
+    start = stream.read(2)
+    if start != _GZIP:
+        return start[:size] + stream.read(max(0, size - 2))
+    stream.seek(0)
+    with gzip.GzipFile(fileobj=stream) as plain:
+        return plain.read(size)
 
 
-def sniff(path: Path, separator: str | None = None) -> tuple[str, list[list[str]]]:
-    """The separator under which most of the first lines have equally many cells, and the cells of those lines.
+def sniff(head: bytes, separator: str | None = None) -> tuple[str, list[list[str]]]:
+    """The separator under which most lines of a file's first `HEAD` bytes have equally many cells, and those cells.
 
     `separator` where it is known already, a comma where none parts anything. A quoted cell is one, whatever it holds.
     """
-    head = first_bytes(path, HEAD)
     lines = head.decode("utf-8-sig", errors="replace").splitlines(keepends=True)
     if len(head) == HEAD and len(lines) > 1:
         lines.pop()

@@ -26,6 +26,7 @@ from autocompress.data import encode, spool, write_split
 from autocompress.data.cleaning import Cleaning, CleaningReport, SplitRows, inspect, keep_rows
 from autocompress.data.columns import MISSING
 from autocompress.data.fit_encoder import fit
+from autocompress.data.schema_file import write_yaml
 from autocompress.data.source import SPLITS, RowSource, Split
 from autocompress.data.split import NONE, TRAIN, assign, key_column
 from autocompress.data.thinning import thin
@@ -36,7 +37,7 @@ from autocompress.storage import new_folder, write_json
 
 LAYOUT = 2
 """Part of every key; raised when the files of a store change their meaning."""
-STORE, SEEN, REPORT = "store.json", ".seen.json", "cleaning.json"
+STORE, SEEN, REPORT, GUESSED = "store.json", ".seen.json", "cleaning.json", "schema.yaml"
 Say = Callable[[str], None]
 
 
@@ -96,6 +97,12 @@ class Dataset:
 
     def _optional(self, name: str, split: Split) -> NDArray[Any] | None:
         return self._array(name, split) if (self.folder / f"{name}_{split}.npy").exists() else None
+
+    @property
+    def guessed_schema(self) -> Path | None:
+        """The schema as a file to copy and edit, where it was guessed."""
+        path = self.folder / GUESSED
+        return path if path.exists() else None
 
     @cached_property
     def encoder(self) -> encode.Encoder:
@@ -166,12 +173,15 @@ def _make(source: RowSource, cleaning: Cleaning, folder: Path, workers: int | No
             for code, split in enumerate(SPLITS)
         }
     encode.save(encoder, folder)
-    unread = tuple(each.name for each in (*kept.sequences, *kept.vectors))
-    left_out = int((codes == NONE).sum())
+    unread = kept.input_names[len(kept.fields) :]
+    none = int((codes == NONE).sum())
     report = CleaningReport(
-        rows=counts, split=SplitRows(**sizes, none=left_out), columns=columns, fields_without_model=unread
+        rows=counts, split=SplitRows(**sizes, none=none), columns=columns, fields_without_model=unread
     )
     write_json(folder / REPORT, report.model_dump(mode="json"))
+    if schema.guessed:
+        left_out = [f"{each.name} is left out: {each.dropped}" for each in columns if each.dropped is not None]
+        write_yaml(kept.model_copy(update={"guessed": False}), folder / GUESSED, left_out)
     files = {
         path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)} for path in sorted(folder.iterdir())
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,21 +14,39 @@ from autocompress.data.sources.avazu import CATEGORICAL as AVAZU
 ROWS = 4_000
 
 
-def avazu(folder: Path) -> Path:
-    """train.csv of ten days."""
+def avazu(folder: Path) -> dict[str, Any]:
+    """train.csv of ten days; like the others, returns what its source needs to find it."""
     draw = np.random.default_rng(1)
     hours = [f"1410{21 + row * 10 // ROWS}{row * 240 // ROWS % 24:02d}" for row in range(ROWS)]
     columns = {"id": np.arange(ROWS) + 10**18, "click": draw.integers(0, 2, ROWS), "hour": hours}
     columns |= {name: draw.integers(0, 40, ROWS) for name in AVAZU}
     pl.DataFrame(columns).write_csv(folder / "train.csv")
-    return folder
+    return {"root": folder}
 
 
-def frappe(folder: Path) -> Path:
+def frappe(folder: Path) -> dict[str, Any]:
     """train.csv, valid.csv and test.csv."""
     draw = np.random.default_rng(2)
     names = ("user", "item", "daytime", "weekday", "isweekend", "homework", "cost", "weather", "country", "city")
     for file in ("train.csv", "valid.csv", "test.csv"):
         columns = {"label": draw.integers(0, 2, ROWS), **{name: draw.integers(0, 9, ROWS) for name in names}}
         pl.DataFrame(columns).write_csv(folder / file)
-    return folder
+    return {"root": folder}
+
+
+def table(folder: Path) -> dict[str, Any]:
+    """A log of one's own in two files: an id, a text, a number, a list, a time and a label of yes and no."""
+    draw = np.random.default_rng(3)
+    start = datetime(2026, 3, 1)
+    for part in range(2):
+        times = [start + timedelta(minutes=part * ROWS + row) for row in range(ROWS)]
+        columns = {
+            "user_id": draw.integers(0, 300, ROWS),
+            "device": draw.choice(["phone", "tablet", "tv"], ROWS),
+            "price": draw.normal(10, 3, ROWS),
+            "seen": ["|".join(map(str, draw.integers(0, 50, 3))) for _ in range(ROWS)],
+            "served at": [f"{time:%Y-%m-%d %H:%M:%S}" for time in times],
+            "bought": draw.choice(["yes", "no"], ROWS, p=[0.3, 0.7]),
+        }
+        pl.DataFrame(columns).write_csv(folder / f"part{part}.csv")
+    return {"path": str(folder), "label": "bought"}

@@ -40,7 +40,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "kuairand": {"root": KUAIRAND},
 }
 NEEDS = {kind: example["root"] for kind, example in EXAMPLES.items() if "root" in example}
-WRITTEN = {"avazu": example_logs.avazu, "frappe": example_logs.frappe}
+WRITTEN = {"avazu": example_logs.avazu, "frappe": example_logs.frappe, "table": example_logs.table}
 """Sets that are not at hand: their example is written into a folder, once."""
 LEAKS = {
     "play_time_ms", "watch_ratio", "finish", "like", "long_watch", "is_positive", "profile_stay_time",
@@ -75,7 +75,7 @@ every_source = pytest.mark.parametrize(
 def written(kind: str) -> dict[str, Any]:
     folder = TemporaryDirectory()
     atexit.register(folder.cleanup)
-    return {"root": WRITTEN[kind](Path(folder.name))}
+    return WRITTEN[kind](Path(folder.name))
 
 
 def source(kind: str, **changes: Any) -> RowSource:

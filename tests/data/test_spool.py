@@ -34,7 +34,7 @@ def frame(*changes: dict[str, object]) -> pl.DataFrame:
 
 
 def test_a_change_of_any_column_changes_the_fingerprint_and_nothing_else_does(tmp_path: Path) -> None:
-    others = [
+    others: list[dict[str, object]] = [
         {"item": "b"}, {"price": 2.5}, {"ad": "y"}, {"history": ["b", "a"]}, {"text": [1.0, 0.5]}, {"age": 4},
         {"click": 1}, {"at": 8}, {"user": "v"}, {"times": 1.0}, {"before": 0.5}, {"item": None}, {"price": None},
     ]  # fmt: skip

@@ -1,0 +1,261 @@
+"""A log of one's own: what is inferred, what a person says instead, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from pydantic import ValidationError
+
+from autocompress.data.cleaning import Cleaning
+from autocompress.data.schema_file import read_yaml, schema_yaml
+from autocompress.data.source import SPLITS
+from autocompress.data.sources.table import Table
+from autocompress.data.split import AtRandom, ByColumn, ByGroup, ByTime
+from autocompress.data.store import Dataset, prepare
+from autocompress.errors import UserError
+from autocompress.schema import Field, Schema, Task
+
+ROWS = 600
+
+
+def log(**changes: Any) -> pl.DataFrame:
+    draw = np.random.default_rng(0)
+    columns = {
+        "user_id": draw.integers(0, 40, ROWS),
+        "device": draw.choice(["phone", "tv"], ROWS),
+        "price": draw.normal(10, 3, ROWS).round(2),
+        "served_at": [f"2026-03-{1 + row * 20 // ROWS:02d} 10:00:00" for row in range(ROWS)],
+        "is_click": draw.integers(0, 2, ROWS),
+        "is_buy": draw.integers(0, 2, ROWS),
+    }
+    return pl.DataFrame({**columns, **changes})
+
+
+def table(folder: Path, frame: pl.DataFrame | None = None, **settings: Any) -> Table:
+    path = folder / "log.csv"
+    (log() if frame is None else frame).write_csv(path)
+    named = {} if "tasks" in settings or "schema" in settings else {"label": "is_click", "exclude": ["is_buy"]}
+    return Table.model_validate({"path": str(path), **named, **settings})
+
+
+def made(folder: Path, source: Table, **cleaning: Any) -> Dataset:
+    return prepare(source, Cleaning(**cleaning), folder / "cache")
+
+
+def test_a_path_and_a_label_are_enough(tmp_path: Path) -> None:
+    source = table(tmp_path)
+    schema = source.row_schema()
+    assert schema.field_names == ("user_id", "device", "price")
+    assert schema.tasks == (Task(name="is_click", label="is_click"),)
+    assert schema.time == "served_at"
+    assert schema.guessed
+    assert isinstance(source.splitting(), ByTime)
+    assert sum(made(tmp_path, source).rows.values()) == ROWS
+
+
+def test_formats_with_the_same_rows_prepare_the_same_arrays(tmp_path: Path) -> None:
+    frame = log()
+    frame.write_parquet(tmp_path / "log.parquet")
+    frame.write_ndjson(tmp_path / "log.jsonl")
+    text = made(tmp_path, table(tmp_path, frame))
+    for name in ("log.parquet", "log.jsonl"):
+        other = made(
+            tmp_path, Table.model_validate({"path": str(tmp_path / name), "label": "is_click", "exclude": ["is_buy"]})
+        )
+        for split in SPLITS:
+            assert np.array_equal(np.sort(text.log_rows(split)), np.sort(other.log_rows(split)))
+            assert np.array_equal(text.labels(split), other.labels(split))
+            assert np.array_equal(text.ids(split)[:, 1:], other.ids(split)[:, 1:])
+
+
+def test_several_tasks_with_a_parent(tmp_path: Path) -> None:
+    source = table(tmp_path, tasks={"click": "is_click", "buy": "is_buy"}, parents={"buy": "click"})
+    assert source.row_schema().tasks[1] == Task(name="buy", label="is_buy", parent="click")
+    assert made(tmp_path, source).labels("train").shape[1] == 2
+
+
+def test_each_task_has_its_own_positive_values(tmp_path: Path) -> None:
+    frame = log(rating=[1 + row % 5 for row in range(ROWS)])
+    source = table(tmp_path, frame, tasks={"click": "is_click", "liked": "rating"}, positive={"liked": ">=4"})
+    assert made(tmp_path, source).labels("train")[:, 1].mean() == pytest.approx(0.4, abs=0.01)
+
+
+def test_a_written_schema_is_taken_back_and_stands_above_the_guess(tmp_path: Path) -> None:
+    dataset = made(tmp_path, table(tmp_path))
+    guess = dataset.guessed_schema
+    assert guess is not None
+    schema = read_yaml(guess)
+    assert schema == dataset.schema.model_copy(update={"guessed": False})
+    edited = schema.model_copy(update={"fields": (Field(name="device"), Field(name="price", kind="numeric"))})
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(schema_yaml(edited))
+    source = table(tmp_path, schema=str(mine))
+    assert source.row_schema() == edited
+    assert source.notes() == []
+    again = made(tmp_path, source)
+    assert again.ids("train").shape[1] == 2
+    assert again.guessed_schema is None
+
+
+def test_what_is_set_beside_a_schema_file_stands_above_it(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        schema_yaml(
+            Schema(fields=(Field(name="device"), Field(name="is_buy")), tasks=table(tmp_path).row_schema().tasks)
+        )
+    )
+    source = table(tmp_path, schema=str(mine), tasks={"buy": "is_buy"}, group="user_id")
+    schema = source.row_schema()
+    assert (schema.task_names, schema.group, schema.field_names) == (("buy",), "user_id", ("device",))
+
+
+def test_group_weight_and_score_are_stored_by_row(tmp_path: Path) -> None:
+    frame = log(importance=[1.0 + row % 3 for row in range(ROWS)], served=[row / ROWS for row in range(ROWS)])
+    dataset = made(tmp_path, table(tmp_path, frame, group="user_id", weight="importance", score="served"))
+    assert "importance" not in dataset.schema.input_names
+    weights, scores, groups = dataset.weights("train"), dataset.scores("train"), dataset.groups("train")
+    assert weights is not None
+    assert scores is not None
+    assert groups is not None
+    rows = dataset.log_rows("train")
+    np.testing.assert_allclose(weights, 1.0 + rows % 3)
+    np.testing.assert_allclose(scores, rows / ROWS, rtol=1e-6)
+    users = frame["user_id"].to_numpy()[rows]
+    assert len(np.unique(groups)) == len(np.unique(users)) == len({*zip(groups.tolist(), users.tolist(), strict=True)})
+
+
+@pytest.mark.parametrize(
+    ("split", "kind"),
+    [
+        ({"by": "random"}, AtRandom),
+        ({"by": "group", "column": "user_id"}, ByGroup),
+        ({"by": "column", "column": "device", "train": ["phone"], "valid": ["tv"], "test": ["car"]}, ByColumn),
+    ],
+)
+def test_a_split_is_what_was_asked_for(tmp_path: Path, split: dict[str, Any], kind: type) -> None:
+    frame = log(device=["phone", "tv", "car"] * (ROWS // 3))
+    source = table(tmp_path, frame, split=split)
+    assert isinstance(source.splitting(), kind)
+    rows = {name: set(made(tmp_path, source).log_rows(name).tolist()) for name in SPLITS}
+    if split["by"] == "column":
+        assert {row % 3 for row in rows["test"]} == {2}
+        assert "device" not in source.row_schema().input_names
+    if split["by"] == "group":
+        users = [set(frame["user_id"].gather(sorted(rows[name])).to_list()) for name in SPLITS]
+        assert not users[0] & users[1] | users[0] & users[2] | users[1] & users[2]
+
+
+def test_a_leak_in_a_guessed_schema_is_dropped_and_named_in_the_schema_that_is_written(tmp_path: Path) -> None:
+    labels = log()["is_click"]
+    dataset = made(tmp_path, table(tmp_path, log(seconds=(labels * 7.5).to_list())))
+    assert "seconds" not in dataset.schema.input_names
+    assert dataset.guessed_schema is not None
+    assert "# seconds is left out: suspected leak" in dataset.guessed_schema.read_text()
+
+
+def test_an_equal_log_elsewhere_has_the_same_digest_and_another_has_not(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    one, other = table(tmp_path), table(tmp_path / "b")
+    assert one.content_digest() == other.content_digest()
+    assert one.content_digest() != table(tmp_path / "b", log().head(500)).content_digest()
+
+
+def test_numbers_beyond_the_sample_may_be_broken_and_ids_may_be_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autocompress.data.sources.table.sample", lambda files: sample_of(files, 300))
+    counts = [*(row % 97 * 11.0 for row in range(400)), *([0.5] * 200)]
+    frame = log(count=counts, code=[*(["7"] * 250), *(["8"] * 250), *(["x"] * 100)])
+    dataset = made(tmp_path, table(tmp_path, frame))
+    assert {"count", "code"} <= set(dataset.schema.input_names)
+
+
+def sample_of(files: Any, rows: int) -> pl.DataFrame:
+    from autocompress.data.files import sample
+
+    return sample(files, rows)
+
+
+# what is refused
+
+
+def fault(folder: Path, *args: Any, **settings: Any) -> str:
+    with pytest.raises((UserError, ValidationError)) as caught:
+        made(folder, table(folder, *args, **settings))
+    data = folder / "cache" / "data"
+    assert not data.exists() or not list(data.iterdir())
+    return str(caught.value)
+
+
+def test_a_label_that_is_absent_is_named_with_the_nearest(tmp_path: Path) -> None:
+    assert "did you mean 'is_click'" in fault(tmp_path, label="isclick", exclude=[])
+
+
+def test_no_label_at_all_is_asked_for(tmp_path: Path) -> None:
+    assert "data.label=" in fault(tmp_path, label=None)
+
+
+def test_a_label_and_tasks_together_are_refused(tmp_path: Path) -> None:
+    assert "label and tasks are both set" in fault(tmp_path, label="is_click", tasks={"buy": "is_buy"})
+
+
+def test_a_parent_that_is_no_task_is_named(tmp_path: Path) -> None:
+    assert "did you mean 'click'" in fault(tmp_path, tasks={"click": "is_click"}, parents={"click": "clik"})
+
+
+def test_a_schema_that_names_absent_columns_is_refused_by_file_and_column(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("fields:\n- {name: devise}\ntasks:\n- {name: click, label: is_click}\n")
+    assert f"{mine} names 'devise': the files have no such column (did you mean 'device'?)" in fault(
+        tmp_path, schema=str(mine)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("fields: [", "is no YAML"),
+        ("- a", "holds no keys"),
+        ("fields:\n- {name: device, knd: numeric}\ntasks: []\n", "fields.0.knd: unknown key"),
+        ("fields:\n- {name: device, kind: number}\ntasks: []\n", "fields.0.kind"),
+        ("field: []\n", "field: unknown key"),
+    ],
+)
+def test_a_schema_that_is_none_is_refused_by_file_and_key(tmp_path: Path, text: str, said: str) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(text)
+    assert said in fault(tmp_path, schema=str(mine))
+
+
+def test_a_schema_that_wants_numbers_of_words_shows_the_first(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("fields:\n- {name: device, kind: numeric}\ntasks:\n- {name: click, label: is_click}\n")
+    assert "column 'device' holds" in fault(tmp_path, schema=str(mine))
+
+
+def test_a_word_among_numbers_past_the_sample_is_named_with_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autocompress.data.sources.table.sample", lambda files: sample_of(files, 300))
+    frame = log(amount=[*(str(row % 97 * 11) for row in range(500)), "many", *map(str, range(99))])
+    said = fault(tmp_path, frame)
+    assert "column 'amount' holds 'many' in row 501" in said
+
+
+def test_a_time_that_is_none_is_named_with_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autocompress.data.sources.table.sample", lambda files: sample_of(files, 300))
+    times = log()["served_at"].to_list()
+    assert "column 'served_at' holds 'soon' in row 600" in fault(tmp_path, log(served_at=[*times[:-1], "soon"]))
+
+
+def test_a_split_without_positives_is_named(tmp_path: Path) -> None:
+    labels = [row % 2 if row < 500 else 0 for row in range(ROWS)]
+    assert "label 'is_click' is always 0 in the test split" in fault(tmp_path, log(is_click=labels))
+
+
+def test_a_file_with_a_header_and_no_row_is_named(tmp_path: Path) -> None:
+    assert "holds not a single row" in fault(tmp_path, log().head(0))

@@ -21,7 +21,8 @@ class PublicSet(Frozen):
 
     `address` is its page, `files` are the names (of data.root) that are expected there. `archive` is a file that anyone
     may download without a login or a consent, None where there is none; `nested` are archives inside it, in the order
-    in which they are unpacked; `checksums` are md5 digests of unpacked files, by name.
+    in which they are unpacked; `plain` are files that anyone may download as they are, where there is no archive;
+    `checksums` are md5 digests of unpacked files, by name.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class PublicSet(Frozen):
     licence: str
     files: tuple[str, ...]
     archive: Remote | None = None
+    plain: tuple[Remote, ...] = ()
     nested: tuple[str, ...] = ()
     checksums: Mapping[str, str] = {}
 
@@ -43,12 +45,17 @@ def public_folder(public: PublicSet, root: Path | None) -> Path:
         if not folder.is_dir():
             raise UserError(f"data.root={root} is no folder: put {_expected(public)} there")
         return folder
+    cache = cache_folder() / "raw" / public.kind
+    if public.plain:
+        for each in public.plain:
+            fetch(each, cache)
+        return cache
     if public.archive is None:
         raise UserError(
             f"data.root is not set, and data={public.kind} cannot be downloaded without a login or a consent: "
             f"get {_expected(public)} and set data.root to their folder"
         )
-    return _downloaded(public, public.archive, cache_folder() / "raw" / public.kind)
+    return _downloaded(public, public.archive, cache)
 
 
 def public_file(public: PublicSet, root: Path | None, names: tuple[str, ...]) -> Path:

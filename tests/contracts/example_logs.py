@@ -50,3 +50,13 @@ def table(folder: Path) -> dict[str, Any]:
         }
         pl.DataFrame(columns).write_csv(folder / f"part{part}.csv")
     return {"path": str(folder), "label": "bought"}
+
+
+def gowalla(folder: Path) -> dict[str, Any]:
+    """train.txt and test.txt: a line per user."""
+    draw = np.random.default_rng(4)
+    for file, number in (("train.txt", 8), ("test.txt", 2)):
+        offset = 0 if file == "train.txt" else 100
+        lines = [f"{user} {' '.join(map(str, offset + draw.choice(100, number, replace=False)))}" for user in range(90)]
+        (folder / file).write_text("\n".join(lines) + "\n")
+    return {"root": folder}

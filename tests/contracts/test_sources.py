@@ -33,14 +33,21 @@ from tests.contracts import example_logs
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 KUAIRAND, CENSUS, CRITEO = SHARED / "kuairand_pure", SHARED / "census_income_kdd", SHARED / "criteo_raw8k"
+SEQUENCES = SHARED / "sequences"
 EXAMPLES: dict[str, dict[str, Any]] = {
     "ads_simulator": {"rows": 20_000},
+    "amazon_sequences": {"root": SEQUENCES, "history": 10, "negatives": {"each": 1}},
     "census_income": {"root": CENSUS},
     "criteo": {"root": CRITEO, "files": ["train.csv", "dev.csv", "test.csv"]},
     "kuairand": {"root": KUAIRAND},
 }
 NEEDS = {kind: example["root"] for kind, example in EXAMPLES.items() if "root" in example}
-WRITTEN = {"avazu": example_logs.avazu, "frappe": example_logs.frappe, "table": example_logs.table}
+WRITTEN = {
+    "avazu": example_logs.avazu,
+    "frappe": example_logs.frappe,
+    "gowalla": example_logs.gowalla,
+    "table": example_logs.table,
+}
 """Sets that are not at hand: their example is written into a folder, once."""
 LEAKS = {
     "play_time_ms", "watch_ratio", "finish", "like", "long_watch", "is_positive", "profile_stay_time",

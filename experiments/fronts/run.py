@@ -1,12 +1,14 @@
-"""The two fronts of the README: searched, stored, and every file of them checked again from outside.
+"""The fronts of the README and those of plain files: searched, stored, and every file checked again from outside.
 
-    python experiments/fronts/run.py              # ads_simulator (about 6 minutes), then kuairand (about 14)
+    python experiments/fronts/run.py              # all five, about 36 minutes
     python experiments/fronts/run.py kuairand     # one of them; a front that is stored is not searched again
 
 Runs the command line as a person would, in `work/` (not committed). For every file of the front (teacher and landmarks
 too) it compares bytes and sha256 with front.json, writes the test rows with `autocompress rows`, scores them with
 `autocompress predict` and recomputes AUC with scikit-learn. Stored per data set in `results/<name>/`: front.json,
-front.csv, trials.csv, checked.json, plot.png. KuaiRand is read from ../shared/data/kuairand_pure (or KUAIRAND).
+front.csv, trials.csv, checked.json, plot.png. Real logs are read from ../shared/data (or DATA).
+
+ads_simulator and kuairand are the README's; `table_...` know nothing but a path and a label, for three minutes each.
 """
 
 from __future__ import annotations
@@ -29,14 +31,21 @@ from autocompress.storage import write_json
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-KUAIRAND = Path(os.environ.get("KUAIRAND", ROOT.parent / "shared" / "data" / "kuairand_pure"))
+DATA = Path(os.environ.get("DATA", ROOT.parent / "shared" / "data"))
+TABLE = ["search=ads", "data=table", "study.minutes=3"]
 COMMANDS = {
     "ads_simulator": ["search=ads"],
-    "kuairand": ["search=ads", "data=kuairand", f"data.root={KUAIRAND}", "study.minutes=12"],
+    "kuairand": ["search=ads", "data=kuairand", f"data.root={DATA}/kuairand_pure", "study.minutes=12"],
+    "table_kuairand": [*TABLE, f"data.path={DATA}/kuairand_pure/log_*.parquet", "data.label=is_click"],
+    "table_census": [*TABLE, f"data.path={DATA}/census_income_kdd", "data.label=income_50k"],
+    "table_criteo": [*TABLE, f"data.path={DATA}/criteo_raw8k", "data.label=column_1"],
 }
 LABELS = {
     "ads_simulator": {"click": "click", "conversion": "conversion"},
     "kuairand": {"click": "is_click", "long_view": "long_view"},
+    "table_kuairand": {"is_click": "is_click"},
+    "table_census": {"income_50k": "income_50k"},
+    "table_criteo": {"column_1": "column_1"},
 }
 
 
@@ -89,8 +98,8 @@ def plot(name: str, front: dict[str, Any]) -> None:
     from matplotlib import pyplot
 
     tasks = list(front["teacher"]["quality"])
-    figure, axes = pyplot.subplots(1, len(tasks), figsize=(10, 3.6), constrained_layout=True)
-    for axis, task in zip(axes, tasks, strict=True):
+    figure, axes = pyplot.subplots(1, len(tasks), figsize=(5 * len(tasks), 3.6), constrained_layout=True, squeeze=False)
+    for axis, task in zip(axes[0], tasks, strict=True):
         for files, marker, colour in (
             ([front["teacher"]], "*", "C0"),
             (front["landmarks"], "D", "C7"),
@@ -122,12 +131,12 @@ def main(names: list[str]) -> None:
             plot(name, json.loads((results / "front.json").read_text()))
             print(f"{name}: stored already")
             continue
-        work = HERE / "work"
-        work.mkdir(exist_ok=True)
+        work = HERE / "work" / name
+        work.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter()
         autocompress(*COMMANDS[name], folder=work)
         seconds = time.perf_counter() - started
-        (folder,) = (work / "outputs").glob(f"ads-{name}-*")
+        (folder,) = (work / "outputs").glob("ads-*")
         front = json.loads((folder / "front.json").read_text())
         checked = check(name, front, folder, work)
         results.mkdir(parents=True, exist_ok=True)
@@ -135,7 +144,7 @@ def main(names: list[str]) -> None:
             shutil.copy(folder / file, results / file)
         trials(folder).write_csv(results / "trials.csv")
         plot(name, front)
-        command = " ".join(COMMANDS[name]).replace(str(KUAIRAND), "../shared/data/kuairand_pure")
+        command = " ".join(COMMANDS[name]).replace(str(DATA), "../shared/data")
         entry = {"command": f"python -m autocompress {command}", "seconds": seconds, "files": checked}
         write_json(results / "checked.json", entry)
         print(f"{name}: {len(checked)} files checked, search took {seconds:.0f} s")

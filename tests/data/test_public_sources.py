@@ -156,6 +156,25 @@ def test_a_set_is_downloaded_into_the_cache_once(
     assert (tmp_path / "cache" / "raw" / "census_income" / "census+income+kdd.zip").is_file()
 
 
+def test_plain_files_are_downloaded_into_the_cache_once(
+    site: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, url = site
+    monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
+    for name in ("train.txt", "test.txt"):
+        (folder / name).write_text(name)
+    plain = tuple(Remote(url=f"{url}/{name}") for name in ("train.txt", "test.txt"))
+    public = PublicSet(kind="some", address="a", licence="b", files=("train.txt",), plain=plain)
+    for _ in range(2):
+        there = public_folder(public, None)
+        assert {path.name: path.read_text() for path in there.glob("*.txt")} == {
+            "train.txt": "train.txt",
+            "test.txt": "test.txt",
+        }
+        for name in ("train.txt", "test.txt"):
+            (folder / name).unlink(missing_ok=True)
+
+
 def test_downloaded_files_with_other_checksums_are_refused(
     site: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,10 +66,10 @@ def new_vocabulary() -> pl.Series:
     return pl.Series([], dtype=pl.Categorical(pl.Categories.random()))
 
 
-def vocabulary(grown: pl.Series) -> pl.Series:
-    """The values (text) of a vocabulary that has grown, position = code."""
-    assert isinstance(grown.dtype, pl.Categorical)
-    return grown.dtype.categories.to_series().cast(pl.String)
+def vocabulary(grown: pl.Series, known: int) -> pl.Series:
+    """The values (text) of a vocabulary that has grown to `known` values, position = code."""
+    codes = pl.DataFrame({"code": np.arange(known, dtype=np.uint32)})
+    return codes.select(pl.col("code").cat.to(grown.dtype).cast(pl.String)).to_series()
 
 
 def arrays(

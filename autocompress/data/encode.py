@@ -22,6 +22,8 @@ from autocompress.schema import Field, Schema, Vector
 from autocompress.schema import Sequence as List
 
 FILE = "encoder.parquet"
+FEW_EDGES = 100
+"""Up to so many, comparing every number with each edge is faster than a binary search: it never branches."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,13 @@ def hash_buckets(each: List, schema: Schema) -> int:
 
 def bucket(numbers: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int32]:
     """1 + the number of edges below each value; 0 where it is missing."""
-    return np.where(np.isnan(numbers), 0, np.searchsorted(edges, numbers, side="left") + 1).astype(np.int32)
+    if len(edges) > FEW_EDGES:
+        below = np.searchsorted(edges, numbers, side="left") + 1
+    else:
+        below = np.ones(len(numbers), dtype=np.uint8)
+        for edge in edges:
+            np.add(below, (numbers > edge).view(np.uint8), out=below)
+    return np.where(np.isnan(numbers), 0, below).astype(np.int32)
 
 
 def standardised(numbers: NDArray[np.float64], fitted: NDArray[np.float64] | None) -> NDArray[np.float32]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from autocompress.data.encode import Encoder
 from autocompress.data.spool import Spool
-from autocompress.schema import Schema
+from autocompress.schema import Field, Schema
 
 SAMPLE = 2**18
 """Training values that quantiles are read from: every k-th, so that a quantile is within .001 of its rank."""
@@ -19,17 +22,10 @@ def fit(spool: Spool, schema: Schema, train: NDArray[np.bool_], clip: tuple[floa
 
     Standardised numbers are clipped to their training quantiles `clip` before mean and deviation are taken.
     """
-    values: dict[str, pl.Series] = {}
-    for field in schema.fields:
-        if field.kind == "numeric":
-            numbers = _present(spool, field.name, train)
-            edges = (
-                _quantiles(numbers, field.buckets) if field.encoding == "quantile" else _powers(numbers, field.buckets)
-            )
-            values[field.name] = pl.Series(field.name, edges, dtype=pl.Float64)
-        elif field.encoding == "vocabulary":
-            counts = _counts(spool.array(field.name)[train], len(spool.values[field.name]))
-            values[field.name] = _vocabulary(spool, field.name, counts, field.min_count)
+    fields = [field for field in schema.fields if field.encoding != "hash"]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        fitted_fields = pool.map(lambda field: _field(spool, field, train), fields)
+        values = {field.name: fitted for field, fitted in zip(fields, fitted_fields, strict=True)}
     for each in schema.sequences:
         if each.shares is None and each.encoding == "vocabulary":
             counts = _counts(spool.array(each.name)[train].ravel(), len(spool.values[each.name]))
@@ -39,6 +35,15 @@ def fit(spool: Spool, schema: Schema, train: NDArray[np.bool_], clip: tuple[floa
             fitted = _moments(_present(spool, vector.name, train), clip)
             values[vector.name] = pl.Series(vector.name, fitted, dtype=pl.Float64)
     return Encoder(schema, values)
+
+
+def _field(spool: Spool, field: Field, train: NDArray[np.bool_]) -> pl.Series:
+    if field.kind == "numeric":
+        numbers = _present(spool, field.name, train)
+        edges = _quantiles(numbers, field.buckets) if field.encoding == "quantile" else _powers(numbers, field.buckets)
+        return pl.Series(field.name, edges, dtype=pl.Float64)
+    counts = _counts(spool.array(field.name)[train], len(spool.values[field.name]))
+    return _vocabulary(spool, field.name, counts, field.min_count)
 
 
 def _present(spool: Spool, name: str, train: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -5,7 +5,9 @@ A guess is stated with its reason; a person overrules it in a schema file.
 
 from __future__ import annotations
 
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -66,7 +68,8 @@ def infer(sample: pl.DataFrame, named: Named) -> tuple[Schema, tuple[Finding, ..
     column that is named is absent, or no input is left.
     """
     require_named(sample.columns, named)
-    findings = [_finding(column, named) for column in sample]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        findings = list(pool.map(lambda column: _finding(column, named), sample))
     time = named.time
     if time is None:
         times = [each for each in findings if each.role == "time"]

@@ -8,6 +8,7 @@ rows is an 80 MB file that is read when it is needed: memory grows with the dist
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from autocompress.data.columns import MISSING, Column, Kind, arrays, layout, new_vocabulary, vocabulary
+from autocompress.data.columns import PADDING, Column, Kind, arrays, layout, new_vocabulary, vocabulary
 from autocompress.data.source import TRUTH
 from autocompress.errors import UserError, nearest
 from autocompress.schema import Schema
@@ -93,14 +94,17 @@ def write(chunks: Iterable[pl.DataFrame], schema: Schema, split_column: str | No
     vocabularies = {c.values: new_vocabulary() for c in columns.values() if c.values is not None}
     dtypes: dict[str, pl.DataType] = {}
     truths = tuple(TRUTH + task.name for task in schema.tasks)
+    known = dict.fromkeys(vocabularies, 0)
     rows = 0
     with ExitStack() as stack:
         files: dict[str, BinaryIO] = {}
+        writer = stack.enter_context(ThreadPoolExecutor(1))
+        pending: list[Future[int]] = []
 
         def append(name: str, array: NDArray[Any]) -> None:
             if name not in files:
                 files[name] = stack.enter_context((folder / _file(name)).open("wb"))
-            array.tofile(files[name])
+            pending.append(writer.submit(files[name].write, np.ascontiguousarray(array).data.cast("B")))
 
         for frame in chunks:
             if not dtypes:
@@ -112,16 +116,21 @@ def write(chunks: Iterable[pl.DataFrame], schema: Schema, split_column: str | No
             marks = np.zeros(frame.height, dtype=np.uint64)
             _stir(marks, labels)
             for name, array in arrays(frame, columns, vocabularies).items():
-                _check_distinct(columns[name], array, rows)
                 append(name, array)
+                column = columns[name]
+                if column.values is not None:
+                    known[column.values] = max(known[column.values], _distinct(column, array, rows))
                 _stir(marks, array)
             append(_FINGERPRINTS, marks)
             if truths:
                 append(TRUTH, frame.select(pl.col(name).cast(pl.Float32) for name in truths).to_numpy(order="c"))
             rows += frame.height
+            for write_of_a_column in pending:
+                write_of_a_column.result()
+            pending.clear()
     if not rows:
         raise UserError("data: the log holds not a single row")
-    values = {name: vocabulary(each) for name, each in vocabularies.items()}
+    values = {name: vocabulary(each, known[name]) for name, each in vocabularies.items()}
     return Spool(folder, schema, rows, columns, values, dtypes, truths)
 
 
@@ -154,16 +163,17 @@ def _labels(frame: pl.DataFrame, schema: Schema, rows: int) -> NDArray[np.uint8]
     return result
 
 
-def _check_distinct(column: Column, array: NDArray[Any], rows: int) -> None:
-    if column.kind not in ("codes", "lists") or not len(array):
-        return
-    known = np.where(array < MISSING - 1, array, 0)
-    if known.max(initial=0) >= MAX_IDS:
-        row = int(np.argmax((known >= MAX_IDS).reshape(len(known), -1).any(axis=1)))
+def _distinct(column: Column, codes: NDArray[np.uint32], rows: int) -> int:
+    """How many values the vocabulary of a column holds at least; `UserError` where they are too many."""
+    there = codes < PADDING
+    highest = int(codes.max(where=there, initial=0))
+    if highest >= MAX_IDS:
+        row = int(np.argmax((there & (codes >= MAX_IDS)).reshape(len(codes), -1).any(axis=1)))
         raise UserError(
             f"column {column.source!r} has more than {MAX_IDS:,} distinct values (reached in row {rows + row} of the "
             "log): their vocabulary would not fit in memory; give it `encoding: hash` in data.schema, or leave it out"
         )
+    return highest + 1 if there.any() else 0
 
 
 def _stir(marks: NDArray[np.uint64], array: NDArray[Any]) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -182,9 +184,13 @@ def _make(source: RowSource, cleaning: Cleaning, folder: Path, workers: int | No
     if schema.guessed:
         left_out = [f"{each.name} is left out: {each.dropped}" for each in columns if each.dropped is not None]
         write_yaml(kept.model_copy(update={"guessed": False}), folder / GUESSED, left_out)
-    files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)} for path in sorted(folder.iterdir())
-    }
+    paths = sorted(folder.iterdir())
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        digests = pool.map(file_digest, paths)
+        files = {
+            path.name: {"bytes": path.stat().st_size, "sha256": digest}
+            for path, digest in zip(paths, digests, strict=True)
+        }
     write_json(folder / STORE, {"rows": sizes, "schema": kept.model_dump(mode="json"), "files": files})
     write_json(folder / SEEN, {name: _touched(folder / name) for name in files})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,7 @@ def _field(spool: Spool, encoder: Encoder, field: Field) -> Encode:
     if field.encoding == "hash":
         return lambda rows: _read(spool, field.name, rows).astype(np.int32)
     table = _table(spool, encoder, field.name)
-    return lambda rows: table[np.minimum(_read(spool, field.name, rows), np.uint32(len(table) - 1))]
+    return lambda rows: table.take(_read(spool, field.name, rows), mode="clip")
 
 
 def _list(spool: Spool, encoder: Encoder, each: Sequence) -> Encode:
@@ -151,5 +151,11 @@ def _save(path: Path, shape: tuple[int, ...], dtype: type[np.generic], blocks: I
     with path.open("wb") as stream:
         header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(stream, header)
-        for block in blocks:
-            np.ascontiguousarray(block, dtype=dtype).tofile(stream)
+        with ThreadPoolExecutor(1) as writer:
+            last: Future[int] | None = None
+            for block in blocks:
+                if last is not None:
+                    last.result()
+                last = writer.submit(stream.write, np.ascontiguousarray(block, dtype=dtype).data.cast("B"))
+            if last is not None:
+                last.result()

@@ -18,7 +18,7 @@ BOUND = 0.003
 
 
 def section() -> str:
-    """Markdown from `fronts/results` and `simulator/summary.json`."""
+    """Markdown from `fronts/results`, `data_throughput/results.json`, `.../scale.json` and `simulator/summary.json`."""
     parts = [MARK]
     for name, title in (
         ("ads_simulator", "the embedded default: a **synthetic** log"),
@@ -27,6 +27,7 @@ def section() -> str:
         front = json.loads((HERE / "fronts" / "results" / name / "front.json").read_text())
         checked = json.loads((HERE / "fronts" / "results" / name / "checked.json").read_text())
         parts += ["", f"### {title[0].upper()}{title[1:]}", *_front(front, checked)]
+    parts += ["", *_tables(), "", *_throughput()]
     parts += ["", *_simulator(json.loads((HERE / "simulator" / "summary.json").read_text())), "", ""]
     return "\n".join(parts)
 
@@ -61,6 +62,60 @@ def _front(front: dict[str, Any], checked: dict[str, Any]) -> list[str]:
         f"([checked.json](experiments/fronts/results/{front['data']['name']}/checked.json))."
     )
     return lines
+
+
+def _tables() -> list[str]:
+    lines = [
+        "### Plain files: nothing said but a path and a label",
+        "`python -m autocompress search=ads data=table data.path=... data.label=... study.minutes=3`: the smallest "
+        "file of each front ([stored](experiments/fronts/README.md)).",
+        "",
+        "| log | rows | inputs dropped | teacher AUC | small from scratch | smallest file |",
+        "|---|---:|---:|---:|---:|---|",
+    ]
+    names = {
+        "table_kuairand": "KuaiRand's log",
+        "table_census": "Census-Income",
+        "table_criteo": "raw Criteo, 8,000 rows",
+    }
+    for name, title in names.items():
+        front = json.loads((HERE / "fronts" / "results" / name / "front.json").read_text())
+        (task,) = front["teacher"]["quality"]
+        small = next(each for each in front["landmarks"] if each["name"] == "small")
+        smallest = min(front["points"], key=lambda point: point["model_bytes"])
+        ratio = f"{smallest['compression_ratio']:.0f}x"
+        change, low, high = (f"{-value:+.4f}" for value in _drop(smallest, task))
+        dropped = next((line.split()[1] for line in front["data"]["cleaning"] if " inputs (" in line), "0")
+        cells = [
+            title,
+            f"{sum(front['data']['rows'].values()):,}",
+            dropped,
+            f"{front['teacher']['quality'][task]['auc']['test']:.4f}",
+            f"{-_drop(small, task)[0]:+.4f}",
+            f"{smallest['model_bytes'] / 1e3:,.0f} KB, {ratio}, {change} ({high} to {low})",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _drop(file: dict[str, Any], task: str) -> tuple[float, float, float]:
+    """Drop of the test AUC from the teacher's, and its interval."""
+    auc = file["quality"][task]["auc"]
+    return auc["test_drop"], *auc["test_drop_ci95"]
+
+
+def _throughput() -> list[str]:
+    folder = HERE / "data_throughput"
+    speed = json.loads((folder / "results.json").read_text())["summary"]
+    scale = json.loads((folder / "scale.json").read_text())
+    rates = {form: speed[f"autocompress {form}"]["rows_per_second"] for form in ("parquet", "csv")}
+    ratios = {form: speed[f"times faster from {form}"]["median"] for form in rates}
+    return [
+        f"Preparing a synthetic log of 39 fields takes {rates['parquet']:,.0f} rows/s from Parquet and "
+        f"{rates['csv']:,.0f} from CSV on two cores, {ratios['parquet']:.0f} and {ratios['csv']:.0f} times as fast as "
+        f"FuxiCTR 2.3; {scale['prepare']['rows'] / 1e6:.0f} million rows take {scale['prepare']['seconds']:.0f} "
+        f"seconds and {scale['prepare']['peak_gb']:.1f} GB ([data_throughput](experiments/data_throughput/README.md))."
+    ]
 
 
 def _chosen(points: list[dict[str, Any]]) -> list[dict[str, Any]]:

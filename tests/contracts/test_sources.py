@@ -43,9 +43,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 NEEDS = {kind: example["root"] for kind, example in EXAMPLES.items() if "root" in example}
 WRITTEN = {
+    "ali_ccp": example_logs.ali_ccp,
     "avazu": example_logs.avazu,
     "frappe": example_logs.frappe,
     "gowalla": example_logs.gowalla,
+    "movielens": example_logs.movielens,
     "table": example_logs.table,
 }
 """Sets that are not at hand: their example is written into a folder, once."""
@@ -57,7 +59,7 @@ LEAKS = {
 """What follows from an impression of KuaiRand, and its constant column."""
 KNOWN_CONSTANT = {"kuairand": {"is_rand", "is_lowactive_period"}}
 """Fields that say nothing in the slice that we have, though they do in the published log."""
-EXCEPTIONS = {"ads_simulator": 0.0, "kuairand": 0.002}
+EXCEPTIONS = {"ads_simulator": 0.0, "ali_ccp": 0.0, "kuairand": 0.002}
 """Share of the rows in which a child task may be 1 without its parent: KuaiRand's tabs 11 and 14 record no click."""
 IMPLIED = {("census_income", "age")}
 """Inputs that come near to a label without following from it: children are never married."""

@@ -34,9 +34,13 @@ _ID_NAME = re.compile(r"(user|item|ad|video|campaign|site|app|device|product|doc
 
 @dataclass(frozen=True)
 class Named:
-    """What a person said of the columns; `split` decides a row's split, `exclude` are no inputs."""
+    """What a person said of the columns; `split` decides a row's split, `exclude` are no inputs.
+
+    `one`: the task was named by its label alone.
+    """
 
     tasks: tuple[Task, ...]
+    one: bool = False
     time: str | None = None
     group: str | None = None
     weight: str | None = None
@@ -99,7 +103,9 @@ def infer(sample: pl.DataFrame, named: Named) -> tuple[Schema, tuple[Finding, ..
 
 def require_named(columns: list[str], named: Named) -> None:
     """`UserError` naming the key, the column and the nearest where a column that is named is absent."""
-    keys: list[tuple[str, str | None]] = [(f"data.tasks.{task.name}", task.label) for task in named.tasks]
+    keys: list[tuple[str, str | None]] = [
+        ("data.label" if named.one else f"data.tasks.{task.name}", task.label) for task in named.tasks
+    ]
     keys += [(f"data.{key}", getattr(named, key)) for key in ("time", "group", "weight", "score")]
     keys += [("data.split.column", named.split)] + [("data.exclude", name) for name in named.exclude]
     for key, name in keys:

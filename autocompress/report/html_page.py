@@ -54,6 +54,7 @@ used. A KB is 1,000 bytes.</p>
 <div id="hypervolume" class="plot low" role="img" aria-label="hypervolume over seconds"></div></div>
 <div><h2>Data and machine</h2><dl>{_facts(front)}</dl></div>
 </section>
+{_cleaning(front)}
 </main>
 <script type="application/json" id="plots">{_embedded(plots(front))}</script>
 <script>{_plotly()}</script>
@@ -94,9 +95,12 @@ def _facts(front: FrontFile) -> str:
         ("machine", f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib:.1f} GiB, {machine.os}"),
         ("software", f"Python {machine.python}, ONNX Runtime {machine.onnxruntime}, torch {machine.torch}"),
     ]
-    listed = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts)
-    cleaning = "\n".join(front.data.cleaning)
-    return listed + (f"<dt>cleaning</dt><dd><pre>{escape(cleaning)}</pre></dd>" if cleaning else "")
+    return "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts)
+
+
+def _cleaning(front: FrontFile) -> str:
+    lines = "\n".join(front.data.cleaning)
+    return f"<section>\n<h2>Cleaning</h2>\n<pre>{escape(lines)}</pre>\n</section>" if lines else ""
 
 
 def _embedded(data: dict[str, Any]) -> str:

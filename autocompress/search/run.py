@@ -60,7 +60,7 @@ def search(config: SearchConfig) -> int:
             for line in (*config.data.notes(), *report_lines(dataset.cleaning)):
                 show.note(line)
             if dataset.guessed_schema is not None:
-                show.note(f"a guess; to change it, edit a copy of {dataset.guessed_schema} and set data.schema")
+                show.note(f"what columns mean is guessed; data.schema takes a changed copy of {dataset.guessed_schema}")
             ledger = Ledger.open(config, study, dataset, folder, started, show)
             try:
                 write_json(folder / "cleaning.json", dataset.cleaning.model_dump(mode="json"))

@@ -159,6 +159,33 @@ def test_a_log_that_is_no_parquet_file_is_named(refused: Refused, tmp_path: Path
     refused(["search=ads", "data=kuairand", f"data.root={root}"], ["data.root", LATE, "cannot be read"])
 
 
+GOOD = b"id,amount,click\n" + b"".join(b"%d,%d.5,%d\n" % (row % 7, row % 11, row % 2) for row in range(300))
+WRONG_FILES: dict[str, tuple[bytes, list[str], list[str]]] = {
+    "mixed types": (GOOD + b"1,much,0\n", [], ["b.csv", "'amount'", "'much'", "row 301"]),
+    "not UTF-8": (GOOD + b"caf\xe9,1.5,0\n", [], ["b.csv", "not UTF-8", "row 301"]),
+    "empty among good ones": (b"", [], ["b.csv is empty"]),
+    "another column": (GOOD.replace(b"amount", b"amounts"), [], ["b.csv", "no column 'amount'", "'amounts'"]),
+    "too many cells": (GOOD + b"1,1.5,0,9\n", [], ["b.csv", "more than 3 cells", "line 302"]),
+    "no positive": (GOOD.replace(b",1\n", b",0\n"), ["data.split={by: order}"], ["'click'", "always 0", "split"]),
+    "label": (GOOD, ["data.label=clik"], ["data.label=clik", "did you mean 'click'?"]),
+    "schema": (GOOD, ["data.schema=mine.yaml"], ["data.schema=mine.yaml", "No such file"]),
+    "path": (GOOD, ["data.path=null"], ["data.path", "name a file, a folder or a pattern"]),
+}
+
+
+@pytest.mark.parametrize(("content", "more", "expected"), WRONG_FILES.values(), ids=WRONG_FILES)
+def test_a_plain_file_that_is_wrong_is_refused_before_anything_is_written(
+    content: bytes, more: list[str], expected: list[str], refused: Refused, tmp_path: Path, cache: Path
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.csv").write_bytes(GOOD)
+    (logs / "b.csv").write_bytes(content)
+    before = sorted(cache.glob("data/*"))
+    refused(["search=ads", "data=table", f"data.path={logs}", "data.label=click", *more], expected)
+    assert sorted(cache.glob("data/*")) == before
+
+
 @pytest.fixture(scope="module")
 def rows() -> pl.DataFrame:
     return next(AdsSimulator(rows=2000).chunks())

@@ -170,6 +170,7 @@ class Table(Frozen):
             column, split = None, self.split.column if isinstance(self.split, ByColumn) else None
         return Named(
             tasks=tuple(Task(name=name, label=label, parent=self.parents.get(name)) for name, label in tasks.items()),
+            one=self.label is not None,
             time=self.time,
             group=self.group or column,
             weight=self.weight,

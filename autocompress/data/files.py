@@ -8,42 +8,27 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Literal
 
 import polars as pl
 
 from autocompress.data.bad_cells import bad_cell, explain, first_misfit
 from autocompress.data.column_types import common_type, from_text, plain_type, text_type
 from autocompress.data.object_store import S3, open_stored, stored
+from autocompress.data.scan import SAMPLE, Files, Format, Types, scan
 from autocompress.data.sniff import HEAD, first_bytes, has_header, sniff
 from autocompress.data.source import CHUNK
 from autocompress.digest import file_digest, json_digest
 from autocompress.errors import UserError, nearest
 
-Format = Literal["parquet", "text", "json"]
 ENDINGS: dict[str, Format] = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "text", ".tsv": "text", ".jsonl": "json", ".ndjson": "json",
     ".json": "json",
 }  # fmt: skip
 NAMED_ONLY: dict[str, Format] = {".txt": "text", ".tab": "text", ".data": "text"}
 """Endings that are read where a person names the file, and passed over in a folder (a README lies there, too)."""
-SAMPLE = 100_000
-"""Rows from which types and meanings are inferred."""
-MISSING_WORDS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "\\N", "<NA>", "#N/A")
-"""Cells of delimited text that mean that there is no value."""
-Types = dict[str, pl.DataType]
-
-
-@dataclass(frozen=True)
-class Files:
-    """Files of one format, in the order in which they are read. `separator` and `header` matter for text alone."""
-
-    paths: tuple[str, ...]
-    format: Format
-    separator: str = ","
-    header: bool = True
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""Marks with which a text in UTF-16 begins."""
 
 
 def find(path: str, separator: str | None = None, header: bool | None = None) -> Files:
@@ -64,6 +49,8 @@ def find(path: str, separator: str | None = None, header: bool | None = None) ->
     (form,) = formats
     if form == "json" and _starts(paths[0], 1) == b"[":
         raise UserError(f"data.path: {paths[0]} is a JSON array: write one object per line (JSON lines)")
+    if form == "text" and _starts(paths[0], 2) in UTF_16:
+        raise UserError(f"data.path: {paths[0]} is UTF-16: write it as UTF-8")
     if form == "text" and (separator is None or header is None):
         separator, rows = sniff(_starts(paths[0], HEAD), separator)
         header = has_header(rows) if header is None else header
@@ -149,32 +136,6 @@ def chunks(files: Files, types: Mapping[str, pl.DataType]) -> Iterator[tuple[str
                         before += part.height
         except (pl.exceptions.PolarsError, OSError) as error:
             raise _explained(error, files, path, types) from error
-
-
-def scan(files: Files, path: str, types: Mapping[str, pl.DataType] | None = None, lossy: bool = False) -> pl.LazyFrame:
-    """One of the files: columns `types` in these types; by default all, text as text, JSON and Parquet as they are.
-
-    With `lossy`, bytes that are no UTF-8 are replaced.
-    """
-    if files.format == "json":
-        return pl.scan_ndjson(path, schema=types, infer_schema_length=SAMPLE)
-    if files.format == "parquet":
-        rows = pl.scan_parquet(path)
-        return rows if types is None else rows.select(pl.col(name).cast(dtype) for name, dtype in types.items())
-    rows = pl.scan_csv(path, separator=files.separator, has_header=files.header, infer_schema=False)
-    names = rows.collect_schema().names()
-    if not files.header:
-        names = [f"column_{number}" for number in range(1, len(names) + 1)]
-    text = pl.String()
-    rows = pl.scan_csv(
-        path,
-        separator=files.separator,
-        has_header=files.header,
-        schema={name: text if types is None else types.get(name, text) for name in names},
-        null_values=list(MISSING_WORDS),
-        encoding="utf8-lossy" if lossy else "utf8",
-    )
-    return rows if types is None else rows.select(list(types))
 
 
 def _head(files: Files, path: str, rows: int) -> pl.DataFrame:

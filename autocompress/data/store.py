@@ -25,6 +25,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from autocompress.data import encode, spool, write_split
+from autocompress.data.check_values import check_labels, check_numbers
 from autocompress.data.cleaning import Cleaning, CleaningReport, SplitRows, inspect, keep_rows
 from autocompress.data.columns import MISSING
 from autocompress.data.fit_encoder import fit
@@ -160,7 +161,8 @@ def _make(source: RowSource, cleaning: Cleaning, folder: Path, workers: int | No
         rows = spool.write(source.chunks(), schema, None if by_time else column, Path(name))
         keep, counts = keep_rows(rows, cleaning)
         codes = assign(splitting, _split_key(rows, by_time, column), keep)
-        _check_labels(rows, codes)
+        check_labels(rows, codes)
+        check_numbers(rows)
         columns = inspect(rows, codes, cleaning)
         kept = without(schema, {each.name for each in columns if each.dropped is not None})
         encoder = fit(rows, kept, codes == TRAIN, cleaning.clip)
@@ -229,17 +231,6 @@ def _in_order(rows: spool.Spool, take: NDArray[np.bool_]) -> NDArray[np.int64]:
         return numbers
     times = rows.array("key:time")[numbers]
     return numbers[np.argsort(times, kind="stable")] if (np.diff(times) < 0).any() else numbers
-
-
-def _check_labels(rows: spool.Spool, codes: NDArray[np.uint8]) -> None:
-    labels = rows.labels()
-    for code, split in enumerate(SPLITS):
-        positives = labels[codes == code].mean(axis=0)
-        for task, share in zip(rows.schema.tasks, positives, strict=True):
-            if share in (0, 1):
-                raise UserError(
-                    f"label {task.label!r} is always {share:.0f} in the {split} split: a task needs both 0 and 1"
-                )
 
 
 @contextmanager

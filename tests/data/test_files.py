@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 
 from autocompress.data import files
 from autocompress.data.files import chunks, content, find, sample
+from autocompress.data.scan import Types
 from autocompress.errors import UserError
 
 ROWS = pl.DataFrame({"n": [1, 2, 3], "x": [0.5, None, -2.0], "t": ["a", "b|c", None]})
@@ -34,7 +35,7 @@ def write(path: Path, frame: pl.DataFrame = ROWS, separator: str = ",", header: 
     return path
 
 
-def read(path: str, types: files.Types | None = None) -> pl.DataFrame:
+def read(path: str, types: Types | None = None) -> pl.DataFrame:
     found = find(path)
     rows = sample(found)
     return pl.concat([part for _, _, part in chunks(found, types or dict(rows.schema))])
@@ -85,6 +86,20 @@ def test_a_folder_gives_its_data_files_in_order_and_passes_hidden_ones_over(tmp_
     assert [Path(path).name for path in find(str(tmp_path)).paths] == ["a.parquet", "b.parquet"]
 
 
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_folders_that_name_a_column_and_its_value_add_that_column(tmp_path: Path, ending: str) -> None:
+    for day, place in ((1, "it"), (2, "no")):
+        write(tmp_path / f"day={day}" / f"place={place}" / f"a.{ending}")
+    rows = read(str(tmp_path))
+    assert rows["day"].to_list() == [1, 1, 1, 2, 2, 2]
+    assert rows["place"].to_list() == ["it"] * 3 + ["no"] * 3
+
+
+def test_blanks_around_the_names_of_a_header_do_not_count(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n, x , t\n1, 2.5, a\n")
+    assert read(str(tmp_path / "a.csv")).rows() == [(1, 2.5, " a")]
+
+
 def test_a_pattern_gives_what_fits_it(tmp_path: Path) -> None:
     for name in ("a1.csv", "a2.csv", "b1.csv"):
         write(tmp_path / name)
@@ -115,7 +130,7 @@ def test_the_digest_is_of_bytes_and_not_of_names(tmp_path: Path) -> None:
 # what cannot be read
 
 
-def fault(path: str, types: files.Types | None = None) -> str:
+def fault(path: str, types: Types | None = None) -> str:
     with pytest.raises(UserError) as caught:
         read(path, types)
     assert "\n" not in str(caught.value)
@@ -160,6 +175,11 @@ def test_a_column_that_a_later_file_lacks_is_named(tmp_path: Path) -> None:
 def test_bytes_that_are_no_utf8_are_named_with_their_row(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"a,b\nx,1\nyy,2\ncaf\xe9,3\n")
     assert f"{tmp_path / 'a.csv'} is not UTF-8 in row 3" in fault(str(tmp_path / "a.csv"))
+
+
+def test_utf16_is_refused_by_its_mark(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("a,b\nx,1\n".encode("utf-16"))
+    assert f"{tmp_path / 'a.csv'} is UTF-16: write it as UTF-8" in fault(str(tmp_path / "a.csv"))
 
 
 def test_a_line_with_too_many_cells_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +256,21 @@ def test_a_time_that_is_none_is_named_with_its_row(tmp_path: Path, monkeypatch: 
 def test_a_split_without_positives_is_named(tmp_path: Path) -> None:
     labels = [row % 2 if row < 500 else 0 for row in range(ROWS)]
     assert "label 'is_click' is always 0 in the test split" in fault(tmp_path, log(is_click=labels))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("weight", -1.0, r"weight column 'extra' holds -1 in row 7 of the log: allowed is a number, 0 or more"),
+        ("weight", None, r"weight column 'extra' holds nan in row 7"),
+        ("score", 1.5, r"score column 'extra' holds 1\.5 in row 7 of the log: allowed is a probability, or nothing"),
+    ],
+)
+def test_a_weight_or_score_that_is_none_is_named_with_its_row(
+    tmp_path: Path, key: str, value: float | None, said: str
+) -> None:
+    extra = [value if row == 7 else 0.5 for row in range(ROWS)]
+    assert re.search(said, fault(tmp_path, log(extra=extra), **{key: "extra"}))
 
 
 def test_a_file_with_a_header_and_no_row_is_named(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 How cells enter a model decides how text is read: what becomes a number as a number (a cell that is none is an error
 that names its row), what becomes an id or a list as the text that stands there. Missing is an empty cell, or one of
-`files.MISSING_WORDS`.
+`scan.MISSING_WORDS`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from pydantic import Field as Limits
 
 from autocompress.data.bad_cells import bad_cell, first_misfit
 from autocompress.data.column_times import time_format, to_time
-from autocompress.data.files import Files, Types, chunks, content, find, sample
+from autocompress.data.files import chunks, content, find, sample
 from autocompress.data.findings_table import table_text
 from autocompress.data.infer import Finding, Named, infer, require_named
 from autocompress.data.label import Meaning, binary, meaning
+from autocompress.data.scan import Files, Types
 from autocompress.data.schema_file import read_yaml, require_columns_of
 from autocompress.data.split import AtRandom, ByColumn, ByGroup, ByTime, Splitting
 from autocompress.digest import json_digest

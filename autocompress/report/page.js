@@ -37,7 +37,8 @@
     const star = trace.role === "teacher";
     return { type: "scatter", mode: "markers+text", name: trace.name, x: trace.x, y: trace.y, hovertext: trace.text,
       text: trace.labels, hovertemplate: "%{hovertext}<extra></extra>",
-      textposition: trace.x.map((x) => (Math.log10(x) > middle ? "bottom left" : "bottom right")), cliponaxis: true,
+      textposition: trace.x.map((x, i) => `${i % 2 ? "bottom" : "top"} ${Math.log10(x) > middle ? "left" : "right"}`),
+      cliponaxis: true,
       textfont: { color: colour("--soft"), size: narrow() ? 10 : 12 },
       marker: { symbol: trace.symbol, size: star ? 16 : 12, color: star ? colour("--accent") : colour("--ground"),
         line: { color: star ? colour("--accent") : colour("--ink"), width: 2 } } };

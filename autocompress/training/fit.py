@@ -41,12 +41,14 @@ def fit(
     seed: int,
     accumulator: float,
     precision: Precision = "32-true",
+    compiled: bool = False,
     on_epoch_end: EpochEnd | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> None:
     """Trains `model` in place.
 
-    `soft` are teacher logits (train rows, tasks) or None. `on_epoch_end(epoch, loss)` is called with the model in
+    `soft` are teacher logits (train rows, tasks) or None. `compiled` lets torch compile the dense part, which takes
+    half a minute and needs a C++ compiler. `on_epoch_end(epoch, loss)` is called with the model in
     eval mode; a true `should_stop()` then ends the training. KeyboardInterrupt passes through.
     """
     torch.manual_seed(seed)
@@ -60,7 +62,7 @@ def fit(
         mask=recovery.mask_ids,
         seed=seed,
     )
-    module = RecommenderTraining(model, recovery, recovery.epochs * len(batches), accumulator)
+    module = RecommenderTraining(model, recovery, recovery.epochs * len(batches), accumulator, compiled)
     _quiet()
     trainer = Trainer(
         max_epochs=recovery.epochs,

@@ -20,6 +20,7 @@ from autocompress.digest import json_digest
 from autocompress.measure.bootstrap import auc
 from autocompress.models.dcnv2 import Recommender, build
 from autocompress.storage import new_file, new_folder
+from autocompress.training.compiling import worth_compiling
 from autocompress.training.config import FromScratch, Training
 from autocompress.training.fit import FRESH, fastest_precision, fit, predict_logits
 
@@ -87,6 +88,7 @@ def _train(
 
     started = time.perf_counter()
     recovery = Recovery(**training.model_dump(exclude={"patience"}))
+    compiled = worth_compiling(training.epochs * dataset.rows["train"])
     fit(
         model,
         dataset,
@@ -95,11 +97,12 @@ def _train(
         seed=seed,
         accumulator=FRESH,
         precision=fastest_precision(),
+        compiled=compiled,
         on_epoch_end=epoch_ended,
         should_stop=out_of_patience,
     )
     model.load_state_dict(best)
-    return {"history": history, "seconds": time.perf_counter() - started}
+    return {"history": history, "seconds": time.perf_counter() - started, "compiled": compiled}
 
 
 def teacher_logits(

@@ -27,10 +27,14 @@ class RecommenderTraining(LightningModule):
     them.
     """
 
-    def __init__(self, model: Recommender, recovery: Recovery, steps: int, accumulator: float) -> None:
+    def __init__(
+        self, model: Recommender, recovery: Recovery, steps: int, accumulator: float, compiled: bool = False
+    ) -> None:
         super().__init__()
         self.model, self.recovery, self.steps, self.accumulator = model, recovery, steps, accumulator
         self.automatic_optimization = False
+        # the lookup stays outside: torch cannot compile sparse gradients
+        self.dense = torch.compile(model.dense) if compiled else model.dense
         self.last_loss: torch.Tensor | None = None
 
     def configure_optimizers(self) -> Any:
@@ -55,7 +59,7 @@ class RecommenderTraining(LightningModule):
                 group["lr"] = rate * factor
             optimizer.zero_grad()
         embedded = self.model.bank(batch.ids)
-        logits = self.model.dense(embedded).float()
+        logits = self.dense(embedded).float()
         value = loss(logits, batch.labels, batch.soft, self.recovery.objective, batch.weights)
         self.last_loss = value.detach()
         if self.recovery.embedding_l2:

@@ -53,7 +53,9 @@ def _front(front: dict[str, Any], checked: dict[str, Any]) -> list[str]:
             change = "" if file is front["teacher"] else f" ({-auc['test_drop']:+.4f}, {-high:+.4f} to {-low:+.4f})"
             cells.append(f"{auc['test']:.4f}{change}")
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", *(f"> {warning}" for warning in front["warnings"])]
+    lines.append("")
+    for warning in front["warnings"]:
+        lines += [f"> {warning}", ""]
     smallest = _smallest(front)
     lines.append(
         f"The smallest file whose click AUC drop is at most {BOUND} at the 95 % bound is "

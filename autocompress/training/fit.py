@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import signal
-import time
 import warnings
 from collections.abc import Callable
 from functools import cache
-from typing import Literal
 
 import numpy as np
 import torch
@@ -20,6 +18,7 @@ from autocompress.data.batches import Batches
 from autocompress.data.store import Dataset
 from autocompress.models.dcnv2 import Recommender
 from autocompress.training.lightning_module import RecommenderTraining
+from autocompress.training.precision import Precision
 
 FRESH, WARM = 1e-8, 1e-7
 """Adagrad's first accumulator: a fresh table should move at once, an inherited one gently.
@@ -28,7 +27,6 @@ A row's gradient is about 1/batch of its loss gradient, so its square is near 1e
 had been seen ten times.
 """
 
-Precision = Literal["32-true", "bf16-mixed"]
 EpochEnd = Callable[[int, float], None]
 
 
@@ -123,23 +121,6 @@ def predict_logits(model: Recommender, ids: NDArray[np.int32], batch_size: int =
         for start in range(0, len(ids), batch_size)
     ]
     return np.concatenate(parts).astype(np.float32)
-
-
-@cache
-def fastest_precision() -> Precision:
-    """`bf16-mixed` where this processor multiplies bfloat16 matrices at least 1.3 times faster, else `32-true`."""
-    if torch.cuda.is_available():
-        return "bf16-mixed"
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        left, right = torch.ones(2048, 512, dtype=dtype), torch.ones(512, 512, dtype=dtype)
-        times = []
-        for _ in range(9):
-            start = time.perf_counter()
-            left @ right
-            times.append(time.perf_counter() - start)
-        seconds[dtype] = float(np.median(times))
-    return "bf16-mixed" if seconds[torch.float32] > 1.3 * seconds[torch.bfloat16] else "32-true"
 
 
 @cache

@@ -22,7 +22,8 @@ from autocompress.models.dcnv2 import Recommender, build
 from autocompress.storage import new_file, new_folder
 from autocompress.training.compiling import worth_compiling
 from autocompress.training.config import FromScratch, Training
-from autocompress.training.fit import FRESH, fastest_precision, fit, predict_logits
+from autocompress.training.fit import FRESH, fit, predict_logits
+from autocompress.training.precision import Precision, fastest_precision
 
 VALID_ROWS = 100_000
 """Validation rows that decide when to stop: enough for an AUC to .002, few enough to cost a second."""
@@ -55,7 +56,7 @@ def train_from_scratch(
     model = build(config.shape, fields, dataset.encoder.rows, len(dataset.schema.tasks))
     if not (folder / "training.json").exists():
         with new_folder(folder) as temporary:
-            facts = _train(model, config.training, dataset, seed, seen)
+            facts = _train(model, config.training, dataset, seed, fastest_precision(cache), seen)
             save_file({name: value.contiguous() for name, value in model.state_dict().items()}, temporary / "tensors")
             (temporary / "training.json").write_text(json.dumps({"key": key, **facts}, indent=1, sort_keys=True))
     model.load_state_dict(load_file(folder / "tensors"))
@@ -64,7 +65,12 @@ def train_from_scratch(
 
 
 def _train(
-    model: Recommender, training: Training, dataset: Dataset, seed: int, seen: EpochSeen | None
+    model: Recommender,
+    training: Training,
+    dataset: Dataset,
+    seed: int,
+    precision: Precision,
+    seen: EpochSeen | None,
 ) -> dict[str, Any]:
     import time
 
@@ -96,7 +102,7 @@ def _train(
         soft=None,
         seed=seed,
         accumulator=FRESH,
-        precision=fastest_precision(),
+        precision=precision,
         compiled=compiled,
         on_epoch_end=epoch_ended,
         should_stop=out_of_patience,

@@ -37,14 +37,15 @@ def run(side: str) -> dict[str, Any]:
 
 
 def summary(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """Medians, and how many times the faster peer of the same round each of ours is."""
+    """Medians, and how many times the faster peer of the same round each of ours is, over the rounds that are whole."""
+    rounds = min(len(each) for each in runs.values())
     keys = ("rows_per_second", "compile_seconds", "peak_gb", "test_auc")
     found: dict[str, Any] = {
         side: {key: statistics.median(run[key] for run in each) for key in keys} for side, each in runs.items()
     }
     for side in (side for side in SIDES if side not in PEERS):
-        faster = [max(runs[peer][number]["rows_per_second"] for peer in PEERS) for number in range(RUNS)]
-        ratios = [run["rows_per_second"] / peer for run, peer in zip(runs[side], faster, strict=True)]
+        faster = [max(runs[peer][number]["rows_per_second"] for peer in PEERS) for number in range(rounds)]
+        ratios = [run["rows_per_second"] / peer for run, peer in zip(runs[side][:rounds], faster, strict=True)]
         found[f"{side}, times the faster peer"] = {"median": statistics.median(ratios), "runs": ratios}
     return found
 

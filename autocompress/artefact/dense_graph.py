@@ -30,8 +30,8 @@ INPUT, OUTPUT = "first", "logits"
 def dense_graph(dense: nn.Module, width: int, cache: Path) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
     """Nodes and initializers from `INPUT` (float32, (n, width)) to `OUTPUT` (float32, (n, tasks)).
 
-    The skeleton is found in `cache`/graphs by the architecture's names and kinds, widths aside. `RuntimeError` where
-    the exporter left a parameter of `dense` out of the graph.
+    The skeleton is found in `cache`/graphs by the architecture's names, kinds and `graph_constants`, widths aside.
+    `RuntimeError` where the exporter left a parameter of `dense` out of the graph.
     """
     skeleton = _skeleton(dense, width, cache)
     tensors = {name: value.detach() for name, value in dense.state_dict().items()}
@@ -97,6 +97,8 @@ def _skeleton(dense: nn.Module, width: int, cache: Path) -> onnx.ModelProto:
     plain = _floating(dense)
     structure = [(name, type(module).__name__) for name, module in plain.named_modules()]
     structure += [(name, str(value.dim())) for name, value in plain.state_dict().items()]
+    # numbers that torch writes into the graph itself, such as those of a reshape
+    structure += [(name, str(getattr(module, "graph_constants", ""))) for name, module in plain.named_modules()]
     path = cache / "graphs" / f"{json_digest([torch.__version__, structure])}.onnx"
     if not path.exists():
         with new_file(path) as temporary:
@@ -110,6 +112,10 @@ def _skeleton(dense: nn.Module, width: int, cache: Path) -> onnx.ModelProto:
 
 
 def _export(plain: nn.Module, width: int) -> onnx.ModelProto:
+    with torch.no_grad():
+        for parameter in plain.parameters():
+            # of two parameters with the same values the exporter would keep one
+            parameter.copy_(torch.rand(parameter.shape))
     # the exporter prints and logs; nothing of it is for the person who waits
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):

@@ -14,7 +14,7 @@ from autocompress.artefact.dense_graph import INPUT, OUTPUT, dense_graph
 from autocompress.artefact.embedding_graph import embedding_graph
 from autocompress.artefact.runtime import open_session, score
 from autocompress.data.encode import clip_ids
-from autocompress.models.dcnv2 import Recommender
+from autocompress.models.recommender import Recommender
 from autocompress.schema import Schema
 
 OPSET, IR_VERSION = 20, 10

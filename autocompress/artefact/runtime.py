@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def open_session(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
-    """A CPU session with `threads` pinned compute threads, graph optimised as far as it goes."""
+    """A CPU session with `threads` compute threads, graph optimised as far as it goes."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

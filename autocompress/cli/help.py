@@ -58,8 +58,8 @@ Config groups:
 {groups}
 
   python -m autocompress search=ads
-  python -m autocompress search=ads --cfg job       what would run
-  python -m autocompress -m search=ads seed=0,1,2   three studies"""
+  python -m autocompress search=ads --cfg job             what would run
+  python -m autocompress -m search=ads study.seed=0,1,2   three studies"""
 
 _ROWS = """\
 usage: python -m autocompress rows [overrides] [split=test] output=F.parquet

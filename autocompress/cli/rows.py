@@ -20,7 +20,7 @@ class RowsKeys(BaseModel):
 
 
 def run(items: Sequence[str]) -> int:
-    """Write the rows of one split; raises UserError for bad input."""
+    """Write the rows of one split and print what was found of the data; raises UserError for bad input."""
     own = [item for item in items if item.partition("=")[0] in RowsKeys.model_fields]
     from autocompress.config.compose import compose
 
@@ -33,5 +33,9 @@ def run(items: Sequence[str]) -> int:
     from autocompress.data.rows import write_rows
 
     config = configs[0]
-    write_rows(config.data, config.cleaning, config.cache.expanduser(), keys.split, keys.output)
+    write_rows(config.data, config.cleaning, config.cache.expanduser(), keys.split, keys.output, _say)
     return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

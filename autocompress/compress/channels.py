@@ -1,7 +1,7 @@
 """Channels removed from dense layers, through Torch-Pruning's dependency graph (Fang et al., CVPR 2023).
 
 A channel is an output of a linear layer: a tower unit, or one rank of a low-rank cross layer. Layers whose outputs
-cannot go (the task head, a cross layer's way back to the input's width) are found by trying. Every width that should
+cannot go (a cross layer's way back to the input's width) are found by trying. Every width that should
 result is asserted, because the graph can pass over a layer in silence.
 """
 
@@ -16,7 +16,8 @@ from pydantic import Field as Limits
 from torch import nn
 
 from autocompress.compress.transform import Context, Record
-from autocompress.models.dcnv2 import Recommender
+from autocompress.models.heads.head import gives_logits
+from autocompress.models.recommender import Recommender
 from autocompress.schema import Frozen
 
 MULTIPLE = 8
@@ -65,12 +66,17 @@ class Channels(Frozen):
 
 
 def prunable_layers(dense: nn.Module, width: int) -> list[str]:
-    """Linear layers of which a copy can lose an output while the input's and the output's widths stay."""
+    """Linear layers of which a copy can lose an output while the input's and the output's widths stay.
+
+    Not asked are `fixed_layers` that the dense part names: Torch-Pruning takes minutes to look through the reshapes of
+    an attention or a product beside or behind them.
+    """
     example = torch.zeros(2, width)
     shape = dense(example).shape
-    names = []
+    names: list[str] = []
+    fixed = getattr(dense, "fixed_layers", ())
     for name, module in dense.named_modules():
-        if not isinstance(module, nn.Linear) or module.out_features < 2:
+        if not isinstance(module, nn.Linear) or module.out_features < 2 or gives_logits(name) or name in fixed:
             continue
         trial = copy.deepcopy(dense)
         try:
@@ -92,15 +98,27 @@ def _linear(dense: nn.Module, name: str) -> nn.Linear:
 def _remove(dense: nn.Module, width: int, name: str, channels: list[int]) -> None:
     if not channels:
         return
-    graph = tp.DependencyGraph().build_dependency(dense.eval(), example_inputs=torch.zeros(2, width))
-    graph.get_pruning_group(_linear(dense, name), tp.prune_linear_out_channels, idxs=channels).prune()
+    group = _graph(dense, width).get_pruning_group(_linear(dense, name), tp.prune_linear_out_channels, idxs=channels)
+    group.prune()
+
+
+def _graph(dense: nn.Module, width: int) -> tp.DependencyGraph:
+    """Parameters that belong to no linear layer (of attention, products, gates) are told apart, and never pruned."""
+    linear = {id(p) for module in dense.modules() if isinstance(module, nn.Linear) for p in module.parameters()}
+    others = [parameter for parameter in dense.parameters() if id(parameter) not in linear]
+    return tp.DependencyGraph().build_dependency(
+        dense.eval(),
+        example_inputs=torch.zeros(2, width),
+        unwrapped_parameters=[(parameter, parameter.dim() - 1) for parameter in others],
+        ignored_params=others,
+    )
 
 
 def _readers(dense: nn.Module, width: int, name: str) -> list[tuple[nn.Linear, list[int]]]:
     """Linear layers that read the outputs of `name`, with the input columns that are its channels, in order."""
     layer = _linear(dense, name)
-    graph = tp.DependencyGraph().build_dependency(dense.eval(), example_inputs=torch.zeros(2, width))
-    group = graph.get_pruning_group(layer, tp.prune_linear_out_channels, idxs=list(range(layer.out_features)))
+    everything = list(range(layer.out_features))
+    group = _graph(dense, width).get_pruning_group(layer, tp.prune_linear_out_channels, idxs=everything)
     return [
         (dependency.target.module, list(columns))
         for dependency, columns in group

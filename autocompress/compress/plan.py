@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 from pydantic import Field as Limits
 from pydantic import PlainSerializer, PlainValidator, model_validator
@@ -10,7 +10,7 @@ from pydantic import PlainSerializer, PlainValidator, model_validator
 from autocompress import family
 from autocompress.compress.transform import Transform
 from autocompress.digest import json_digest
-from autocompress.models.shape import ModelShape
+from autocompress.models.shape import AnyShape, Shape, by_words, dim_words
 from autocompress.schema import Frozen
 
 PACKAGE = "autocompress.compress"
@@ -25,11 +25,17 @@ AnyTransform = Annotated[
 class Objective(Frozen):
     """What training minimises: (1 - w) BCE(labels) + w T^2 BCE(teacher at temperature T), w = `distillation_weight`.
 
-    Hinton et al., arXiv:1503.02531, with one sigmoid per task.
+    Hinton et al., arXiv:1503.02531, with one sigmoid per task. The tasks' losses are added up, each times its entry of
+    `task_weights` (1 where it has none), or `uncertainty`: weights that are learnt (Kendall et al., CVPR 2018).
+
+    `in_batch_weight` times the softmax of each positive pair over the items of the batch's other pairs, corrected for
+    their popularity, is added for a model of two towers.
     """
 
     distillation_weight: float = Limits(0.0, ge=0.0, le=1.0)
     temperature: float = Limits(1.0, gt=0.0, le=20.0)
+    in_batch_weight: float = Limits(0.0, ge=0.0)
+    task_weights: dict[str, Annotated[float, Limits(ge=0.0)]] | Literal["uncertainty"] = Limits(default_factory=dict)
 
 
 class Recovery(Frozen):
@@ -61,7 +67,7 @@ class Plan(Frozen):
     `ValueError` where a transform stands before one that must precede it (`Transform.follows`).
     """
 
-    student: ModelShape
+    student: AnyShape
     stages: tuple[Stage, ...]
 
     @model_validator(mode="after")
@@ -86,18 +92,10 @@ class Plan(Frozen):
         """All transforms, in order."""
         return tuple(transform for stage in self.stages for transform in stage.transforms)
 
-    def words(self, teacher: ModelShape) -> str:
+    def words(self, teacher: Shape) -> str:
         """What is done, for people: "keeps 50 % of rows, 40 % of channels, 4/8 bit"."""
-        said = []
-        if self.student.embedding_dim != teacher.embedding_dim:
-            dims = self.student.embedding_dim
-            said.append(f"d {dims}" if isinstance(dims, int) else "mixed d")
-        if self.student.cross_layers != teacher.cross_layers:
-            said.append(f"{self.student.cross_layers} cross layers")
-        if self.student.tower != teacher.tower:
-            said.append("tower " + ("x".join(map(str, self.student.tower)) or "none"))
-        if self.student.cross_rank != teacher.cross_rank:
-            said.append(f"rank {self.student.cross_rank}")
+        mine, theirs = self.student.model_dump(mode="json"), teacher.model_dump(mode="json")
+        said = [_respect(self.student, key, mine[key]) for key in mine if mine[key] != theirs.get(key)]
         keeps = [kept for transform in self.transforms() if (kept := transform.keeps())]
         if keeps:
             said.append("keeps " + ", ".join(keeps))
@@ -105,3 +103,18 @@ class Plan(Frozen):
         if bits:
             said.append("/".join(bits) + " bit")
         return ", ".join(said) or "the teacher as it is"
+
+
+def _respect(student: Shape, key: str, value: object) -> str:
+    """One respect in which a student differs from its teacher."""
+    match key:
+        case "embedding_dim":
+            return dim_words(student.embedding_dim)
+        case "tower":
+            return "tower " + (by_words(student.tower) if student.tower else "none")
+        case "cross_rank":
+            return f"rank {value}"
+        case _ if isinstance(value, list):
+            return f"{key.replace('_', ' ')} {by_words(tuple(value))}"
+        case _:
+            return f"{value} {key.replace('_', ' ')}"

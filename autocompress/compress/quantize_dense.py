@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from autocompress.compress.transform import Context, Record
-from autocompress.models.dcnv2 import Recommender
+from autocompress.models.heads.head import gives_logits
 from autocompress.models.quantized_linear import QuantizedLinear
+from autocompress.models.recommender import Recommender
 from autocompress.schema import Frozen
 
 TAIL = {"minmax": 0.0, "percentile": 1e-4}
@@ -21,7 +22,7 @@ TAIL = {"minmax": 0.0, "percentile": 1e-4}
 
 
 class QuantizeDense(Frozen):
-    """Every linear layer but the head, at 8 bits."""
+    """Every linear layer but those whose outputs are logits, at 8 bits."""
 
     kind: Literal["quantize_dense"] = "quantize_dense"
     follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "quantize_tables"})
@@ -56,7 +57,7 @@ def _input_ranges(model: Recommender, ids: torch.Tensor, tail: float) -> dict[st
     seen: dict[str, torch.Tensor] = {}
     hooks = []
     for name, module in model.dense.named_modules():
-        if isinstance(module, nn.Linear) and name != "head":
+        if isinstance(module, nn.Linear) and not gives_logits(name):
 
             def remember(_: nn.Module, inputs: tuple[torch.Tensor], name: str = name) -> None:
                 seen[name] = inputs[0].detach().float().flatten()

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import torch
 
 from autocompress.compress.transform import Context, Record
-from autocompress.models.dcnv2 import Recommender
+from autocompress.models.recommender import Recommender
 from autocompress.models.row_quantization import field_scale
 from autocompress.schema import Frozen
 

@@ -16,8 +16,8 @@ from pydantic import Field as Limits
 from torch import nn
 
 from autocompress.compress.transform import Context, Record
-from autocompress.models.dcnv2 import Recommender
 from autocompress.models.embedding import EmbeddingBank
+from autocompress.models.recommender import Recommender
 from autocompress.schema import Frozen, Schema
 
 

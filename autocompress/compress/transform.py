@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autocompress.models.dcnv2 import Recommender
+from autocompress.models.recommender import Recommender
 from autocompress.schema import Schema
 
 Record = dict[str, Any]

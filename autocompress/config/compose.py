@@ -112,8 +112,8 @@ def _run_hydra(collect: hydra.TaskFunction, items: Sequence[str]) -> None:
 def _refused_flag(printed: str) -> UserError:
     last = (printed.strip().splitlines() or ["bad command line"])[-1]
     message = last.rpartition("error: ")[2]
-    word = message.rpartition(" ")[2]
-    return UserError(f"{message}{nearest(word, FLAGS) if word.startswith('-') else ''}")
+    flag = next((word for word in message.split() if word.startswith("-")), None)
+    return UserError(f"{message}{nearest(flag, FLAGS) if flag else ''}")
 
 
 @contextlib.contextmanager

@@ -1,22 +1,20 @@
 """Where a file went wrong: file, column, row and value, looked for only after Polars refused it.
 
-A second look reads every cell as text, so that the first one need check nothing.
+A second look reads every cell as text, or every line by itself, so that the first one need check nothing.
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
-from pathlib import Path
 
 import polars as pl
 
+from autocompress.data import bad_json, bad_text
 from autocompress.data.column_types import from_text
+from autocompress.data.scan import Files, scan
 from autocompress.data.source import CHUNK
 from autocompress.errors import UserError
-
-REPLACEMENT = "\ufffd"
-"""What stands in lossily decoded text for bytes that are no UTF-8."""
-_NO_SEPARATOR = "\x1f"
 
 
 def shown(value: object) -> str:
@@ -30,27 +28,21 @@ def bad_cell(path: str, column: str, row: int, value: object, allowed: str) -> U
     return UserError(f"data.path: {path}: column {column!r} holds {shown(value)} in row {row:,}: {allowed}")
 
 
-def explain(
-    error: Exception, path: str, texts: pl.LazyFrame, types: Mapping[str, pl.DataType], separator: str | None
-) -> UserError:
-    """What is wrong with the file at `path`, which `error` refused.
-
-    `texts` has its columns (those of `types` at least) as text, undecodable bytes replaced; `separator` parts its
-    cells, None where lines are JSON or there are no lines.
-    """
+def explain(error: Exception, files: Files, path: str, types: Mapping[str, pl.DataType]) -> UserError:
+    """What is wrong with the file at `path`, one of `files`, whose columns were read in `types` when `error` came."""
     reason = str(error).splitlines()[0]
     found: UserError | None = None
     try:
-        if "utf-8" in reason or "utf8" in reason:
-            found = _undecodable(path, texts)
-        elif "more fields" in reason and separator is not None:
-            found = _too_wide(path, separator, len(texts.collect_schema()))
+        if files.format == "json":
+            found = _json_fault(path, types)
+        elif files.format == "text" and ("utf-8" in reason or "utf8" in reason):
+            found = _undecodable(files, path)
+        elif files.format == "text" and "more fields" in reason:
+            found = _too_wide(files, path)
         else:
-            found = _misfit(path, texts, types)
-    except pl.exceptions.PolarsError:
+            found = _misfit(files, path, types)
+    except (pl.exceptions.PolarsError, OSError, csv.Error):
         found = None
-    if found is None and separator is None and not path.endswith((".parquet", ".pq")):
-        found = _no_json(path)
     return found or UserError(f"data.path: {path} cannot be read: {reason}")
 
 
@@ -61,8 +53,9 @@ def first_misfit(text: pl.Series, dtype: pl.DataType) -> int | None:
     return wrong.arg_max() if wrong.any() else None
 
 
-def _misfit(path: str, texts: pl.LazyFrame, types: Mapping[str, pl.DataType]) -> UserError | None:
+def _misfit(files: Files, path: str, types: Mapping[str, pl.DataType]) -> UserError | None:
     numbers = {name: dtype for name, dtype in types.items() if dtype.is_numeric()}
+    texts = scan(files, path, None if files.format == "text" else dict.fromkeys(numbers, pl.String()), lossy=True)
     before = 0
     for frame in texts.select(list(numbers)).collect_batches(chunk_size=CHUNK, maintain_order=True):
         found = [
@@ -75,39 +68,32 @@ def _misfit(path: str, texts: pl.LazyFrame, types: Mapping[str, pl.DataType]) ->
     return None
 
 
-def _undecodable(path: str, texts: pl.LazyFrame) -> UserError | None:
-    before = 0
-    for frame in texts.collect_batches(chunk_size=CHUNK, maintain_order=True):
-        wrong = frame.select(pl.any_horizontal(pl.all().str.contains(REPLACEMENT, literal=True))).to_series()
-        if wrong.any():
-            return UserError(f"data.path: {path} is not UTF-8 in row {before + (wrong.arg_max() or 0) + 1:,}")
-        before += frame.height
-    return None
-
-
-def _too_wide(path: str, separator: str, width: int) -> UserError | None:
-    cells = pl.col("line").str.replace_all(r'"[^"]*"', "").str.count_matches(separator, literal=True) + 1
-    found = _first_line(path, cells > width)
+def _json_fault(path: str, types: Mapping[str, pl.DataType]) -> UserError | None:
+    found = bad_json.first_fault(path, types)
     if found is None:
         return None
-    row, line = found
-    return UserError(f"data.path: {path} has more than {width} cells in line {row:,}: {shown(line)}")
+    column, row, value, wrong = found
+    if column is None:
+        return UserError(f"data.path: {path} {wrong} in line {row:,}: {shown(value)}")
+    return bad_cell(path, column, row, value, wrong)
 
 
-def _no_json(path: str) -> UserError | None:
-    found = _first_line(path, pl.col("line").str.json_path_match("$").is_null() & (pl.col("line") != ""))
-    return (
-        None if found is None else UserError(f"data.path: {path} has no JSON in line {found[0]:,}: {shown(found[1])}")
-    )
-
-
-def _first_line(path: str, wrong: pl.Expr) -> tuple[int, str] | None:
-    """Number (1 is the file's first line) and text of the first line for which `wrong` holds."""
-    if not Path(path).is_file():
+def _undecodable(files: Files, path: str) -> UserError | None:
+    found = bad_text.first_undecodable(path, files.separator)
+    if found is None:
         return None
-    lines = pl.scan_csv(
-        path, has_header=False, schema={"line": pl.String()}, separator=_NO_SEPARATOR, quote_char=None,
-        encoding="utf8-lossy",
-    )  # fmt: skip
-    found = lines.with_row_index("row", offset=1).filter(wrong.fill_null(False)).head(1).collect()
-    return (found["row"][0], found["line"][0]) if found.height else None
+    row, cell, text = found
+    if files.header and not row:
+        return UserError(f"data.path: {path} is not UTF-8 in its header: {shown(text)}")
+    names = scan(files, path, lossy=True).collect_schema().names()
+    column = f", column {names[cell]!r}" if cell < len(names) else ""
+    number = row + (0 if files.header else 1)
+    return UserError(f"data.path: {path} is not UTF-8 in row {number:,}{column}: {shown(text)}")
+
+
+def _too_wide(files: Files, path: str) -> UserError | None:
+    found = bad_text.first_wider(path, files.separator)
+    if found is None:
+        return None
+    width, line, text = found
+    return UserError(f"data.path: {path} has more than {width} cells in line {line:,}: {shown(text)}")

@@ -37,5 +37,5 @@ def check_numbers(rows: Spool) -> None:
         if not fine.all():
             row = int(np.argmin(fine))
             raise UserError(
-                f"{role} column {name!r} holds {values[row]:g} in row {row} of the log: allowed is {allowed}"
+                f"{role} column {name!r} holds {values[row]:g} in row {row + 1:,} of the log: allowed is {allowed}"
             )

@@ -33,6 +33,15 @@ def time_format(text: pl.Series) -> str | None:
     return None
 
 
+def likeliest_format(text: pl.Series) -> tuple[str | None, int]:
+    """The format in which most cells are times (None: none is), and the position of the first cell that is not."""
+    cells = text.is_not_null()
+    wrong = {form: cells & to_time(text, form).is_null() for form in FORMATS}
+    form = min(FORMATS, key=lambda form: wrong[form].sum())
+    first = wrong[form].arg_max() or 0
+    return (form if wrong[form].sum() < cells.sum() else None), first
+
+
 def to_time(text: pl.Series, form: str) -> pl.Series:
     """Text as Datetime (microseconds; UTC where the text names a zone), null where it is none."""
     return text.str.to_datetime(form, time_unit="us", strict=False, exact=True)

@@ -11,10 +11,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from autocompress.data.hashing import text_hash
+from autocompress.data.text_lists import entries_of, numbers_of
 from autocompress.errors import UserError
 from autocompress.schema import Schema
 
 MISSING, PADDING = np.uint32(2**32 - 1), np.uint32(2**32 - 2)
+KEY = "key:"
+"""How the names of keys in a spool begin."""
 Kind = Literal["codes", "hash", "numbers", "lists", "hashed_lists", "vectors"]
 
 
@@ -31,7 +34,10 @@ class Column:
 
 
 def layout(schema: Schema, split_column: str | None) -> dict[str, Column]:
-    """Every column that the schema (and the split) needs, by its name in the spool."""
+    """Every column that the schema (and the split) needs, by its name in the spool.
+
+    `UserError` where an input has the name of a key.
+    """
     found: dict[str, Column] = {}
     for field in schema.fields:
         if field.kind == "numeric":
@@ -49,12 +55,14 @@ def layout(schema: Schema, split_column: str | None) -> dict[str, Column]:
     for vector in schema.vectors:
         kind = "vectors" if vector.width > 1 else "numbers"
         found[vector.name] = Column(vector.name, kind, width=vector.width if vector.width > 1 else 0)
+    if taken := [name for name in found if name.startswith(KEY)]:
+        raise UserError(f"input {taken[0]!r} must have another name: {KEY} is how keys begin in the spool")
     for role, name in (("time", schema.time), ("weight", schema.weight), ("score", schema.score)):
         if name is not None:
-            found[f"key:{role}"] = Column(name, "numbers")
+            found[f"{KEY}{role}"] = Column(name, "numbers")
     for role, name in (("group", schema.group), ("split", split_column)):
         if name is not None:
-            found[f"key:{role}"] = Column(name, "codes", values=f"key:{role}")
+            found[f"{KEY}{role}"] = Column(name, "codes", values=f"{KEY}{role}")
     return found
 
 
@@ -73,14 +81,14 @@ def vocabulary(grown: pl.Series, known: int) -> pl.Series:
 
 
 def arrays(
-    frame: pl.DataFrame, columns: Mapping[str, Column], vocabularies: Mapping[str, pl.Series]
+    frame: pl.DataFrame, columns: Mapping[str, Column], vocabularies: Mapping[str, pl.Series], before: int = 0
 ) -> dict[str, NDArray[Any]]:
     """One array per column, n = frame.height rows.
 
     `codes`: uint32 (n,), position in the vocabulary, `MISSING` where null. `hash`: uint32 (n,), 1 to buckets, 0 where
     null. `numbers`: float64 (n,), NaN where null or no number. `lists`, `hashed_lists`: uint32 (n, width), the last
     `width` entries, `PADDING` before them. `vectors`: float32 (n, width), NaN where null; `UserError` where a vector
-    has another width.
+    has another width, with its row: `before` rows of the log came before these.
     """
     flat = frame.select(
         _codes(column, frame.schema[column.source], vocabularies).alias(name)
@@ -97,7 +105,7 @@ def arrays(
             case "hash":
                 result[name] = hashed(frame[column.source], column.buckets)
             case "vectors":
-                result[name] = vectors(frame[column.source], column.width)
+                result[name] = vectors(frame[column.source], column.width, before)
             case "lists" | "hashed_lists":
                 entries, lengths = tails(frame[column.source], column.width, column.separator)
                 result[name] = padded(_entry_codes(entries, column, vocabularies), lengths, column.width, PADDING)
@@ -125,16 +133,19 @@ def hashed(column: pl.Series, buckets: int) -> NDArray[np.uint32]:
     return np.where(text.is_null().to_numpy(), np.uint32(0), ids)
 
 
-def vectors(column: pl.Series, width: int) -> NDArray[np.float32]:
-    """Float32 (n, width), NaN where null; `UserError` naming the first row of another width."""
-    lists = column.cast(pl.List(pl.Float32))
+def vectors(column: pl.Series, width: int, before: int = 0) -> NDArray[np.float32]:
+    """Float32 (n, width), NaN where null; text is read by `text_lists.numbers_of`.
+
+    `UserError` naming the first row (1 is the first of all, `before` of them came earlier) of another width.
+    """
+    lists = numbers_of(column) if column.dtype == pl.String else column.cast(pl.List(pl.Float32))
     wrong = lists.list.len().ne(width) & lists.is_not_null()
     if wrong.any():
         row = wrong.arg_max()
         assert row is not None
         raise UserError(
-            f"column {column.name!r} holds a vector of {len(lists[row])} numbers in row {row} of a part of the log: "
-            f"its width is {width}"
+            f"column {column.name!r} holds a vector of {len(lists[row])} numbers in row {before + row + 1:,} of the "
+            f"log: its width is {width}"
         )
     result = np.full((len(lists), width), np.nan, dtype=np.float32)
     there = lists.is_not_null().to_numpy()
@@ -147,8 +158,7 @@ def vectors(column: pl.Series, width: int) -> NDArray[np.float32]:
 def tails(column: pl.Series, length: int, separator: str | None) -> tuple[pl.Series, NDArray[np.int64]]:
     """The last `length` entries of every list, one after another, and how many each list has (null: none)."""
     if column.dtype == pl.String:
-        split = column.str.split(separator) if separator is not None else column.str.split("|")
-        column = split.list.filter(pl.element() != "")
+        column = entries_of(column, separator or "|")
     last = column.list.tail(length)
     lengths = last.list.len().fill_null(0).cast(pl.Int64).to_numpy()
     return last.explode(empty_as_null=False, keep_nulls=False), lengths

@@ -1,7 +1,7 @@
 """Which files a path means, and how their rows are read: Parquet, delimited text, JSON lines.
 
-A type is fixed per column before the first row is read, from the files' own schemas (Parquet) or from a sample (text),
-and holds in every file. Files are read one after another, each once and in parts, so that no log need fit in memory.
+A type is fixed per column before the first row is read (`sample`) and holds in every file. Files are read one after
+another, each once and in parts, so that no log need fit in memory.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from pathlib import Path, PurePath
 
 import polars as pl
 
-from autocompress.data.bad_cells import bad_cell, explain, first_misfit
-from autocompress.data.column_types import common_type, from_text, plain_type, text_type
+from autocompress.data.bad_cells import explain
 from autocompress.data.object_store import S3, open_stored, stored
-from autocompress.data.scan import SAMPLE, Files, Format, Types, scan
+from autocompress.data.scan import Files, Format, scan
 from autocompress.data.sniff import HEAD, first_bytes, has_header, sniff
 from autocompress.data.source import CHUNK
 from autocompress.digest import file_digest, json_digest
@@ -101,25 +100,6 @@ def _starts(path: str, size: int) -> bytes:
         raise UserError(f"data.path: {path} cannot be read: {error}") from error
 
 
-def sample(files: Files, rows: int = SAMPLE) -> pl.DataFrame:
-    """The first `rows` rows of the files in the types in which all of them are read (Null where a column is empty).
-
-    `UserError` names file and column where a file lacks a column that the first one has, or holds another type there.
-    """
-    types: Types = {}
-    parts: list[pl.DataFrame] = []
-    for path in files.paths:
-        part = _head(files, path, rows - sum(each.height for each in parts))
-        if parts:
-            _require(files, path, part, list(types))
-        found = {name: _type(files, part[name]) for name in types or part.columns}
-        for name, dtype in found.items():
-            types[name] = _agreed(files, path, part[name], types.get(name, dtype), dtype)
-        parts.append(part)
-    typed = from_text if files.format == "text" else pl.Expr.cast
-    return pl.concat([part.select(typed(pl.col(name), types[name]) for name in types) for part in parts])
-
-
 def chunks(files: Files, types: Mapping[str, pl.DataType]) -> Iterator[tuple[str, int, pl.DataFrame]]:
     """File, rows of it that came before, and a frame of at most `CHUNK` rows: the columns `types`, in these types.
 
@@ -135,48 +115,7 @@ def chunks(files: Files, types: Mapping[str, pl.DataType]) -> Iterator[tuple[str
                         yield path, before, part
                         before += part.height
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise _explained(error, files, path, types) from error
-
-
-def _head(files: Files, path: str, rows: int) -> pl.DataFrame:
-    try:
-        return scan(files, path).head(rows).collect(engine="streaming")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise _explained(error, files, path, {}) from error
-
-
-def _type(files: Files, column: pl.Series) -> pl.DataType:
-    return text_type(column) if files.format == "text" else plain_type(column.dtype)
-
-
-def _require(files: Files, path: str, part: pl.DataFrame, names: list[str]) -> None:
-    """`UserError` where a file lacks one of the columns `names`; a JSON key may be missing, but not from all rows."""
-    there = part.columns
-    if files.format == "json" and not set(names) <= set(there):
-        there = pl.scan_ndjson(path, infer_schema_length=None).collect_schema().names()
-    for name in names:
-        if name not in there:
-            raise UserError(f"data.path: {path} has no column {name!r}, {files.paths[0]} has{nearest(name, there)}")
-
-
-def _agreed(files: Files, path: str, column: pl.Series, known: pl.DataType, found: pl.DataType) -> pl.DataType:
-    agreed = common_type(known, found)
-    if agreed is None and files.format == "text":
-        # a column of text may hold nothing but numbers in one file
-        if known == pl.String():
-            return known
-        row = first_misfit(column, known)
-        if row is not None:
-            raise bad_cell(path, column.name, row + 1, column[row], f"{files.paths[0]} has {known} there")
-    if agreed is None:
-        raise UserError(f"data.path: column {column.name!r} of {path} is {found}, that of {files.paths[0]} is {known}")
-    return agreed
-
-
-def _explained(error: Exception, files: Files, path: str, types: Mapping[str, pl.DataType]) -> UserError:
-    wanted = types if files.format == "text" else {name: dtype for name, dtype in types.items() if dtype.is_numeric()}
-    texts = scan(files, path, None if files.format == "text" else dict.fromkeys(wanted, pl.String()), lossy=True)
-    return explain(error, path, texts, wanted, files.separator if files.format == "text" else None)
+            raise explain(error, files, path, types) from error
 
 
 def _visible(path: PurePath) -> bool:
@@ -191,4 +130,6 @@ def _format(path: str) -> Format:
     known = ENDINGS | NAMED_ONLY
     if _ending(path) not in known:
         raise UserError(f"data.path: {path} is in no format that is read: its name must end in {', '.join(known)}")
+    if known[_ending(path)] == "parquet" and path.lower().endswith(".gz"):
+        raise UserError(f"data.path: {path} is packed Parquet: unpack it (only text and JSON are read from .gz)")
     return known[_ending(path)]

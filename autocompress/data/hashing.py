@@ -23,4 +23,4 @@ def text_hash(column: pl.Series) -> NDArray[np.uint32]:
     text = column.cast(pl.String).fill_null("")
     distinct = text.unique()
     hashes = np.fromiter((zlib.crc32(value.encode()) for value in distinct), dtype=np.uint32, count=len(distinct))
-    return text.replace_strict(distinct, pl.Series(hashes), return_dtype=pl.UInt32).to_numpy()
+    return text.replace_strict(distinct, pl.Series(hashes), return_dtype=pl.UInt32).to_numpy().astype(np.uint32)

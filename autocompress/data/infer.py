@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from autocompress.data.column_times import time_format, time_unit, words
+from autocompress.data.text_lists import BRACKETS, entries_of, list_separator, vector_width
 from autocompress.errors import UserError, nearest
 from autocompress.schema import Field, Schema, Sequence, Task, Vector
 
@@ -25,8 +26,6 @@ MANY = 50
 """Values from which on it means something that none repeats."""
 UNIQUE = 0.95
 """Share of distinct values from which on a text or an id tells rows apart, not kinds of rows."""
-LIST_SHARE = 0.1
-"""Share of the cells that hold `|` in a column of lists."""
 LONGEST = 50
 _ID_WORDS = {"id", "ids", "uid", "gid", "uuid", "guid", "key", "code", "hash", "no", "zip"}
 _ID_NAME = re.compile(r"(user|item|ad|video|campaign|site|app|device|product|doc|query|session|author|brand)id|.*code")
@@ -101,8 +100,8 @@ def infer(sample: pl.DataFrame, named: Named) -> tuple[Schema, tuple[Finding, ..
     return schema, tuple(findings)
 
 
-def require_named(columns: list[str], named: Named) -> None:
-    """`UserError` naming the key, the column and the nearest where a column that is named is absent."""
+def require_named(columns: list[str], named: Named, hint: str = "") -> None:
+    """`UserError` naming the key, the column and the nearest, and a hint, where a column that is named is absent."""
     keys: list[tuple[str, str | None]] = [
         ("data.label" if named.one else f"data.tasks.{task.name}", task.label) for task in named.tasks
     ]
@@ -110,7 +109,7 @@ def require_named(columns: list[str], named: Named) -> None:
     keys += [("data.split.column", named.split)] + [("data.exclude", name) for name in named.exclude]
     for key, name in keys:
         if name is not None and name not in columns:
-            raise UserError(f"{key}={name}: the files have no such column{nearest(name, columns)}")
+            raise UserError(f"{key}={name}: the files have no such column{nearest(name, columns)}{hint}")
 
 
 def _finding(column: pl.Series, named: Named) -> Finding:
@@ -165,9 +164,13 @@ def _judged(known: pl.Series, found: Finding) -> Finding:
 def _text(known: pl.Series, found: Finding) -> Finding:
     if time_format(known) is not None:
         return replace(found, role="time", why="text of dates")
-    if bool(known.str.contains("|", literal=True).mean() >= LIST_SHARE):  # type: ignore[operator]
-        entries = known.str.split("|")
-        return _sequence(entries, found, "entries parted by |", "|")
+    width = vector_width(known)
+    if width is not None:
+        return replace(found, role="vector", why=f"{width} numbers", input=Vector(name=found.column, width=width))
+    separator = list_separator(known)
+    if separator is not None:
+        why = "lists in brackets" if separator == BRACKETS else f"entries parted by {separator}"
+        return _sequence(entries_of(known, separator), found, why, separator)
     if _tells_rows(known, found):
         return replace(found, why="nearly every value differs")
     return _categorical(found, "text", 2)
@@ -177,7 +180,7 @@ def _whole(known: pl.Series, found: Finding) -> Finding:
     unit = time_unit(known)
     if unit is not None:
         return replace(found, role="time", why="yyyymmdd" if unit == "yyyymmdd" else f"{unit} since 1970")
-    if _reads_like_id(found.column):
+    if reads_like_id(found.column):
         if _tells_rows(known, found):
             return replace(found, why="nearly every value differs")
         return _categorical(found, "an id by its name", 2)
@@ -231,7 +234,8 @@ def _is_row_number(known: pl.Series, found: Finding) -> bool:
     return bool((steps > 0).all() or (steps < 0).all() or np.ptp(numbers) < 10 * len(numbers))
 
 
-def _reads_like_id(name: str) -> bool:
+def reads_like_id(name: str) -> bool:
+    """Whether a column's name says that its values are names, whatever they look like."""
     last = (words(name) or [""])[-1]
     return last in _ID_WORDS or _ID_NAME.fullmatch(last) is not None
 

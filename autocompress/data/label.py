@@ -21,7 +21,8 @@ _BOUNDS = {">=": pl.Expr.ge, ">": pl.Expr.gt, "<=": pl.Expr.le, "<": pl.Expr.lt}
 class Meaning:
     """`one` are the values that count as 1, `zero` those that count as 0 (None: all others); values in neither are bad.
 
-    Or `bound`, such as (">=", 4.0). `numeric`: values are numbers, of whatever type. `why` is a line for a person, ""
+    Or `bound`, such as (">=", 4.0). `numeric`: values are numbers, of whatever type. `words`: values are the words of
+    `YES` and `NO`, in upper or lower case. `why` is a line for a person, ""
     where the values are 0 and 1.
     """
 
@@ -29,6 +30,7 @@ class Meaning:
     zero: tuple[Any, ...] | None = None
     bound: tuple[str, float] | None = None
     numeric: bool = False
+    words: bool = False
     why: str = ""
 
 
@@ -55,9 +57,8 @@ def meaning(column: pl.Series, positive: Sequence[str] | None, key: str) -> Mean
             return Meaning((high,), (low,), numeric=True, why=f"{high} counts as 1, {low} as 0 ({key} changes it)")
     elif column.dtype == pl.String:
         spelt = {value: str(value).strip().lower() for value in distinct}
-        yes, no = (tuple(value for value in distinct if spelt[value] in words) for words in (YES, NO))
-        if _share(counts, {*yes, *no}) >= 1 - BAD:
-            return Meaning(one=yes, zero=no)
+        if _share(counts, {value for value in distinct if spelt[value] in YES | NO}) >= 1 - BAD:
+            return Meaning(one=tuple(sorted(YES)), zero=tuple(sorted(NO)), words=True)
         if len(distinct) == 2:
             often, rare = distinct
             return Meaning((rare,), (often,), why=f"{rare!r}, the rarer, counts as 1 and {often!r} as 0 ({key})")
@@ -71,6 +72,8 @@ def binary(column: pl.Expr, meaning: Meaning) -> pl.Expr:
     """Int8: 1, 0, or null where the cell is missing or bad."""
     if meaning.numeric:
         column = column.cast(pl.Float64).fill_nan(None)
+    if meaning.words:
+        column = column.str.strip_chars().str.to_lowercase()
     if meaning.bound is not None:
         sign, limit = meaning.bound
         return _BOUNDS[sign](column, limit).cast(pl.Int8)
@@ -78,6 +81,21 @@ def binary(column: pl.Expr, meaning: Meaning) -> pl.Expr:
     if meaning.zero is None:
         return one.cast(pl.Int8)
     return pl.when(one).then(1).when(column.is_in(_values(meaning.zero))).then(0).otherwise(None).cast(pl.Int8)
+
+
+def is_bad(column: pl.Expr, meaning: Meaning) -> pl.Expr:
+    """Where a cell is neither missing nor a value that counts as 1 or 0."""
+    there = column.cast(pl.Float64).fill_nan(None) if meaning.numeric else column
+    return there.is_not_null() & binary(column, meaning).is_null()
+
+
+def allowed(meaning: Meaning) -> str:
+    """The values that count as 1 or 0, as a person writes them."""
+    return (
+        "yes or no, true or false, 1 or 0"
+        if meaning.words
+        else " or ".join(map(str, meaning.one + (meaning.zero or ())))
+    )
 
 
 def _values(values: Sequence[Any]) -> list[Any]:

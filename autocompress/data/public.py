@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from autocompress.data.download import Remote, fetch
 from autocompress.data.unpack import unpack
@@ -16,23 +17,49 @@ CACHE = "AUTOCOMPRESS_CACHE"
 """Environment variable that names the cache folder; without it the cache is ~/.cache/autocompress."""
 
 
+class Published(Protocol):
+    """What every source of a public set says of it."""
+
+    @property
+    def kind(self) -> str:
+        """Its name in `data=<kind>`."""
+
+    @property
+    def licence(self) -> str:
+        """Under which it may be used."""
+
+    @property
+    def citation(self) -> str:
+        """What to cite."""
+
+    @property
+    def address(self) -> str:
+        """Its page, where a person finds terms and files."""
+
+
 class PublicSet(Frozen):
     """What a person needs to get a set by hand, and what a program needs to fetch it.
 
-    `address` is its page, `files` are the names (of data.root) that are expected there. `archive` is a file that anyone
-    may download without a login or a consent, None where there is none; `nested` are archives inside it, in the order
-    in which they are unpacked; `plain` are files that anyone may download as they are, where there is no archive;
-    `checksums` are md5 digests of unpacked files, by name.
+    `address` is its page, `citation` what to cite, `files` are the names (of data.root) that are expected there.
+    `archive` is a file that anyone may download without a login or a consent, None where there is none; `nested` are
+    archives inside it, in the order in which they are unpacked; `plain` are files that anyone may download as they are,
+    where there is no archive; `checksums` are md5 digests of unpacked files, by name.
     """
 
     kind: str
     address: str
     licence: str
+    citation: str
     files: tuple[str, ...]
     archive: Remote | None = None
     plain: tuple[Remote, ...] = ()
     nested: tuple[str, ...] = ()
     checksums: Mapping[str, str] = {}
+
+
+def credit(source: Published) -> list[str]:
+    """The lines of `notes` that say where a set is from, how it may be used and what to cite."""
+    return [f"{source.kind}: {source.address} ({source.licence})", f"cite: {source.citation}"]
 
 
 def public_folder(public: PublicSet, root: Path | None) -> Path:
@@ -86,4 +113,4 @@ def _downloaded(public: PublicSet, archive: Remote, cache: Path) -> Path:
 
 
 def _expected(public: PublicSet) -> str:
-    return f"{', '.join(public.files)} from {public.address} ({public.licence})"
+    return f"{', '.join(public.files)} from {public.address} ({public.licence}; cite {public.citation})"

@@ -19,12 +19,16 @@ Types = dict[str, pl.DataType]
 
 @dataclass(frozen=True)
 class Files:
-    """Files of one format, in the order in which they are read. `separator` and `header` matter for text alone."""
+    """Files of one format, in the order in which they are read. `separator`, `header` and `missing` are of text alone.
+
+    `missing` are words, beside `MISSING_WORDS`, that mean that there is no value.
+    """
 
     paths: tuple[str, ...]
     format: Format
     separator: str = ","
     header: bool = True
+    missing: tuple[str, ...] = ()
 
 
 def scan(files: Files, path: str, types: Mapping[str, pl.DataType] | None = None, lossy: bool = False) -> pl.LazyFrame:
@@ -51,7 +55,7 @@ def scan(files: Files, path: str, types: Mapping[str, pl.DataType] | None = None
         separator=files.separator,
         has_header=files.header,
         schema={name: text if types is None else types.get(column, text) for name, column in known.items()},
-        null_values=list(MISSING_WORDS),
+        null_values=[*MISSING_WORDS, *files.missing],
         encoding="utf8-lossy" if lossy else "utf8",
     )
     return _with_partition(rows.rename(known), path, types, text)

@@ -14,13 +14,13 @@ HEAD = 2**18
 """Bytes that are looked at."""
 LINES = 100
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 
 
 def first_bytes(stream: IO[bytes], size: int) -> bytes:
     """At most `size` bytes from the start of a file, unpacked where it is gzip; `OSError` where it cannot be read."""
     start = stream.read(2)
-    if start != _GZIP:
+    if start != GZIP:
         return start[:size] + stream.read(max(0, size - 2))
     stream.seek(0)
     with gzip.GzipFile(fileobj=stream) as plain:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from autocompress.data.columns import PADDING, Column, Kind, arrays, layout, new_vocabulary, vocabulary
 from autocompress.data.source import TRUTH
+from autocompress.digest import json_digest
 from autocompress.errors import UserError, nearest
 from autocompress.schema import Schema
 
@@ -27,7 +28,7 @@ UNKNOWN = 255
 """A label that is missing."""
 MAX_IDS = 20_000_000
 """Distinct values of one column that are kept in memory: about 2 GB of short text."""
-_LABELS, _FINGERPRINTS = "labels", "fingerprints"
+_LABELS, _FINGERPRINTS, _TRUTH = "labels.bin", "fingerprints.bin", "truth.bin"
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _DTYPES: dict[Kind, type[np.generic]] = {
     "codes": np.uint32, "hash": np.uint32, "lists": np.uint32, "hashed_lists": np.uint32,
@@ -54,7 +55,7 @@ class Spool:
     def array(self, name: str) -> NDArray[Any]:
         """A column, memory-mapped; the shapes, types and marks of missing values are those of `columns.arrays`."""
         column = self.columns[name]
-        return self._map(name, _DTYPES[column.kind], column.width)
+        return self._map(_file(name), _DTYPES[column.kind], column.width)
 
     def value_dtype(self, name: str) -> pl.DataType:
         """The type in which the values of a vocabulary are stored: that of a number, else text."""
@@ -69,19 +70,20 @@ class Spool:
 
     def truth(self) -> NDArray[np.float32]:
         """True probabilities of a simulator, float32 (rows, tasks); only where `truths` are named."""
-        return self._map(TRUTH, np.float32, len(self.truths))
+        return self._map(_TRUTH, np.float32, len(self.truths))
 
     def fingerprints(self) -> NDArray[np.uint64]:
         """A hash of every input, label and key of a row, uint64 (rows,): equal for equal rows."""
         return self._map(_FINGERPRINTS, np.uint64, 0)
 
-    def _map(self, name: str, dtype: type[np.generic], width: int) -> NDArray[Any]:
+    def _map(self, file: str, dtype: type[np.generic], width: int) -> NDArray[Any]:
         shape = (self.rows, width) if width else (self.rows,)
-        return np.memmap(self.folder / _file(name), dtype=dtype, mode="r", shape=shape)
+        return np.memmap(self.folder / file, dtype=dtype, mode="r", shape=shape)
 
 
 def _file(name: str) -> str:
-    return f"{name.encode().hex()[:200]}.bin"
+    """The file of a column: no name is too long or too odd for it, and none is that of the labels."""
+    return f"column_{json_digest(name)}.bin"
 
 
 def write(chunks: Iterable[pl.DataFrame], schema: Schema, split_column: str | None, folder: Path) -> Spool:
@@ -101,10 +103,10 @@ def write(chunks: Iterable[pl.DataFrame], schema: Schema, split_column: str | No
         writer = stack.enter_context(ThreadPoolExecutor(1))
         pending: list[Future[int]] = []
 
-        def append(name: str, array: NDArray[Any]) -> None:
-            if name not in files:
-                files[name] = stack.enter_context((folder / _file(name)).open("wb"))
-            pending.append(writer.submit(files[name].write, np.ascontiguousarray(array).data.cast("B")))
+        def append(file: str, array: NDArray[Any]) -> None:
+            if file not in files:
+                files[file] = stack.enter_context((folder / file).open("wb"))
+            pending.append(writer.submit(files[file].write, np.ascontiguousarray(array).data.cast("B")))
 
         for frame in chunks:
             if not dtypes:
@@ -115,15 +117,15 @@ def write(chunks: Iterable[pl.DataFrame], schema: Schema, split_column: str | No
             append(_LABELS, labels)
             marks = np.zeros(frame.height, dtype=np.uint64)
             _stir(marks, labels)
-            for name, array in arrays(frame, columns, vocabularies).items():
-                append(name, array)
+            for name, array in arrays(frame, columns, vocabularies, rows).items():
+                append(_file(name), array)
                 column = columns[name]
                 if column.values is not None:
                     known[column.values] = max(known[column.values], _distinct(column, array, rows))
                 _stir(marks, array)
             append(_FINGERPRINTS, marks)
             if truths:
-                append(TRUTH, frame.select(pl.col(name).cast(pl.Float32) for name in truths).to_numpy(order="c"))
+                append(_TRUTH, frame.select(pl.col(name).cast(pl.Float32) for name in truths).to_numpy(order="c"))
             rows += frame.height
             for write_of_a_column in pending:
                 write_of_a_column.result()
@@ -156,8 +158,8 @@ def _labels(frame: pl.DataFrame, schema: Schema, rows: int) -> NDArray[np.uint8]
             row = bad.arg_max()
             assert row is not None
             raise UserError(
-                f"label {task.label!r} of task {task.name!r} holds {column[row]!r} in row {rows + row} of the log: "
-                "allowed are 0 and 1"
+                f"label {task.label!r} of task {task.name!r} holds {column[row]!r} in row {rows + row + 1:,} of the "
+                "log: allowed are 0 and 1"
             )
         result[:, index] = column.cast(pl.UInt8).fill_null(UNKNOWN).to_numpy()
     return result
@@ -170,8 +172,9 @@ def _distinct(column: Column, codes: NDArray[np.uint32], rows: int) -> int:
     if highest >= MAX_IDS:
         row = int(np.argmax((there & (codes >= MAX_IDS)).reshape(len(codes), -1).any(axis=1)))
         raise UserError(
-            f"column {column.source!r} has more than {MAX_IDS:,} distinct values (reached in row {rows + row} of the "
-            "log): their vocabulary would not fit in memory; give it `encoding: hash` in data.schema, or leave it out"
+            f"column {column.source!r} has more than {MAX_IDS:,} distinct values (reached in row {rows + row + 1:,} of "
+            "the log): their vocabulary would not fit in memory; give it `encoding: hash` in data.schema, or leave it "
+            "out"
         )
     return highest + 1 if there.any() else 0
 

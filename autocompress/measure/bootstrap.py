@@ -1,4 +1,4 @@
-"""Bootstrap intervals of AUC and log loss, paired across models (Efron & Tibshirani, 1993).
+"""Bootstrap intervals of every metric, paired across models (Efron & Tibshirani, 1993).
 
 Rows are resampled through Poisson(1) weights drawn once per split: every model sees the same replicates, so the
 difference of two models is resampled in pairs, and sorting happens once per model instead of once per replicate.
@@ -9,7 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from autocompress.measure.quality import THRESHOLD, row_losses
+
 REPLICATES = 200
+BLOCK = 32_768
+"""Rows whose weights are made floats at a time: all of them would take eight times the memory of the weights."""
 
 
 def weights(rows: int, seed: int, replicates: int = REPLICATES) -> NDArray[np.uint8]:
@@ -39,6 +43,38 @@ def auc_replicates(
         total = positives.sum() * negatives.sum()
         result[index] = (positives @ (below + 0.5 * negatives)) / total if total else np.nan
     return result
+
+
+def metric_replicates(
+    scores: NDArray[np.float32], labels: NDArray[np.uint8], resampled: NDArray[np.uint8]
+) -> dict[str, NDArray[np.float64]]:
+    """Every metric of `quality.METRICS` in each replicate, float64 (replicates,). `scores` and `labels` are (rows,).
+
+    As in `quality`, a precision, recall or F1 without a row to count is 0.
+    """
+    called, positive = scores > THRESHOLD, labels == 1
+    facts = [np.ones(len(scores)), row_losses(scores, labels), called == positive, called & positive, called, positive]
+    rows, losses, right, hits, calls, positives = weighted_sums(np.stack(facts, axis=1), resampled).T
+    return {
+        "auc": auc_replicates(scores, labels, resampled),
+        "log_loss": _share(losses, rows),
+        "accuracy": _share(right, rows),
+        "precision": _share(hits, calls),
+        "recall": _share(hits, positives),
+        "f1": _share(2 * hits, calls + positives),
+    }
+
+
+def weighted_sums(facts: NDArray[np.float64], resampled: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Sums (replicates, facts) of `facts` (rows, facts) under the weights (replicates, rows)."""
+    total = np.zeros((len(resampled), facts.shape[1]))
+    for start in range(0, len(facts), BLOCK):
+        total += resampled[:, start : start + BLOCK].astype(np.float64) @ facts[start : start + BLOCK]
+    return total
+
+
+def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
 def interval(replicates: NDArray[np.float64]) -> tuple[float, float]:

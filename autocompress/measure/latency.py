@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -23,16 +26,14 @@ def interleaved(sessions: Sessions, runs: int, *, warmup: int = 10, seconds: flo
     """Milliseconds of each `session.run`, one list per name; the sessions take turns, so drift hits all alike.
 
     Each session comes with the batch it is fed as `ids` (int32 (batch, fields) for a model). Stops after `runs` rounds,
-    or after `seconds` once 20 rounds are done.
+    or after `seconds` once 20 rounds are done. Sessions must have one thread each: the calling one, which is pinned.
     """
     feeds = {name: (session, {"ids": ids}) for name, (session, ids) in sessions.items()}
-    for session, feed in feeds.values():
-        for _ in range(warmup):
-            session.run(None, feed)
     times: dict[str, list[float]] = {name: [] for name in feeds}
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with _undisturbed():
+        for session, feed in feeds.values():
+            for _ in range(warmup):
+                session.run(None, feed)
         end = time.perf_counter() + seconds
         for done in range(runs):
             if done >= 20 and time.perf_counter() > end:
@@ -41,10 +42,39 @@ def interleaved(sessions: Sessions, runs: int, *, warmup: int = 10, seconds: flo
                 start = time.perf_counter()
                 session.run(None, feed)
                 times[name].append((time.perf_counter() - start) * 1e3)
+    return times
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keeps the calling thread on one core, where the system lets it, and the garbage collector away.
+
+    Only this thread is pinned, but threads made meanwhile would inherit it: nothing but runs belongs inside.
+    """
+    before = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else None
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        if before is not None:
+            with contextlib.suppress(OSError):  # a sandbox may refuse; the runs still take turns
+                os.sched_setaffinity(0, {_core(before)})
+        yield
     finally:
         if collecting:
             gc.enable()
-    return times
+        if before is not None:
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(0, before)
+
+
+def _core(allowed: set[int]) -> int:
+    """The core that this thread is on: the scheduler has found it free, and two studies side by side get two."""
+    try:
+        # proc(5): the 39th field; the second one, a name in brackets, may hold blanks
+        core = int(Path("/proc/thread-self/stat").read_text().rpartition(")")[2].split()[36])
+    except (OSError, ValueError, IndexError):
+        core = -1
+    return core if core in allowed else min(allowed)
 
 
 def percentiles(milliseconds: list[float]) -> dict[str, float | None]:

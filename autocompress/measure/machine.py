@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from autocompress.digest import json_digest
 
 
-def machine() -> dict[str, str | int | float]:
-    """Processor, cores that this process may use, memory, system and library versions; no host name, no path."""
+def machine() -> dict[str, str | int | float | None]:
+    """Processor, cores that this process may use, memory, system and library versions; no host name, no path.
+
+    `torch` is None where it is not installed: a bundle is measured without it.
+    """
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
@@ -19,13 +22,20 @@ def machine() -> dict[str, str | int | float]:
         "os": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "onnxruntime": version("onnxruntime"),
-        "torch": version("torch"),
+        "torch": _version("torch"),
     }
 
 
 def machine_digest() -> str:
     """Eight hex digits over `machine()`."""
     return json_digest(machine())[:8]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _cpu() -> str:

@@ -17,3 +17,23 @@ class CrossLayer(nn.Module):
     def forward(self, first: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
         """Both (n, width) in, (n, width) out."""
         return torch.addcmul(hidden, first, self.up(self.down(hidden)))
+
+    def inherit(self, old: CrossLayer, columns: list[int]) -> None:
+        """Takes the rows and columns of `old` that are kept; a lower rank comes from an SVD."""
+        weight = old.up.weight if isinstance(old.down, nn.Identity) else old.up.weight @ _weight(old.down)
+        weight = weight[columns][:, columns]
+        self.up.bias.copy_(old.up.bias[columns])
+        if isinstance(self.down, nn.Identity):
+            self.up.weight.copy_(weight)
+            return
+        left, scale, right = torch.linalg.svd(weight, full_matrices=False)
+        rank = min(len(_weight(self.down)), len(scale))
+        root = scale[:rank].sqrt()
+        self.up.weight.zero_()
+        self.up.weight[:, :rank] = left[:, :rank] * root
+        _weight(self.down)[:rank] = root[:, None] * right[:rank]
+
+
+def _weight(module: nn.Module) -> torch.Tensor:
+    assert isinstance(module, nn.Linear)
+    return module.weight

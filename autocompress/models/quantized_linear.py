@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 ACTIVATION_LEVELS = 255
-WEIGHT_LEVELS = 127
+WEIGHT_LEVELS = 63
+"""Seven of eight bits: without VNNI, two products of uint8 and int8 are added in 16 bits and would saturate (ADR 6)."""
 
 
 class QuantizedLinear(nn.Module):

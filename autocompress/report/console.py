@@ -11,7 +11,17 @@ from rich.text import Text
 
 from autocompress.report import wording
 from autocompress.report.contract import FrontFile, MeasuredFile, Point
-from autocompress.report.reading import LATENCY_BATCH, Split, by_size, main_metric, shown, splits, tasks, worst_change
+from autocompress.report.reading import (
+    LATENCY_BATCH,
+    Split,
+    by_size,
+    main_metric,
+    remarks,
+    shown,
+    splits,
+    tasks,
+    worst_change,
+)
 from autocompress.report.summary import best_possible
 
 # Widths that add up to 79: a label, two tasks (value and change), the worst task's change where there are more,
@@ -116,9 +126,10 @@ def _row(front: FrontFile, file: MeasuredFile, split: Split) -> Iterator[Text]:
     line.append(f"{wording.milliseconds(latency.p50) if latency else '-':>{_LATENCY}}")
     line.append(f"{wording.times(faster) if faster else '-':>{_FASTER}}")
     yield line
-    broken = isinstance(file, Point) and not file.feasible
+    notes = remarks(file)
     named = file.words if isinstance(file, Point) or file is front.teacher else f"{file.name}: {file.words}"
-    yield from _wrapped(named + " (breaks a constraint)" * broken, first=_INDENT, style="red" if broken else "cyan")
+    remarked = f"{named} ({', '.join(notes)})" if notes else named
+    yield from _wrapped(remarked, first=_INDENT, style="red" if notes else "cyan")
 
 
 def _label(front: FrontFile, file: MeasuredFile) -> str:

@@ -19,7 +19,8 @@ class MetricValue(_Frozen):
     test: float | None = None
     test_ci95: tuple[float, float] | None = Field(default=None, description="bootstrap percentile interval of `test`")
     test_drop: float | None = Field(
-        default=None, description="teacher's test value minus this file's; positive is a loss"
+        default=None,
+        description="what the test value lost against the teacher's: positive is a loss, of log loss as of AUC",
     )
     test_drop_ci95: tuple[float, float] | None = Field(
         default=None, description="paired bootstrap interval of `test_drop`"
@@ -87,7 +88,7 @@ class Machine(_Frozen):
     os: str
     python: str
     onnxruntime: str
-    torch: str
+    torch: str | None = Field(description="null where it is not installed")
 
 
 class TrialCounts(_Frozen):

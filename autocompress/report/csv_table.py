@@ -16,8 +16,8 @@ def front_rows(front: FrontFile) -> list[dict[str, Cell]]:
     """One row per file (teacher, landmarks, points), all with the same columns in the same order.
 
     Quality columns are `<task>.<metric>.valid|test|test_low|test_high|drop|drop_low|drop_high` (`low` and `high` bound
-    the 95 % interval, `drop` is on the test split), latency columns `latency_ms.<batch>.p50|p95|p99`. None where a
-    file has no such value.
+    the 95 % interval, `drop` is on the test split, positive where something is lost), latency columns
+    `latency_ms.<batch>.p50|p95|p99`. None where a file has no such value.
     """
     rows = [dict(_cells(kind, file)) for kind, file in every_file(front)]
     columns = list(dict.fromkeys(column for row in rows for column in row))
@@ -55,6 +55,7 @@ def _cells(kind: str, file: MeasuredFile) -> Iterator[tuple[str, Cell]]:
         yield f"speedup.{batch}", ratio
     yield "parity", file.parity
     yield "feasible", point.feasible if point else None
+    yield "dominated_by", point.dominated_by if point else None
     yield "sha256", file.sha256
     yield "artefact", file.artefact
 
@@ -71,7 +72,7 @@ def _metric_cells(value: MetricValue) -> Iterator[tuple[str, Cell]]:
     yield "drop_high", drop_high
 
 
-_LAST = ("parity", "feasible", "sha256", "artefact")
+_LAST = ("parity", "feasible", "dominated_by", "sha256", "artefact")
 
 
 def _place(column: str) -> int:

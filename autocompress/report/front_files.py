@@ -6,6 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from autocompress.report.contract import FrontFile
 from autocompress.report.csv_table import front_csv
 from autocompress.report.html_page import front_page
@@ -29,6 +31,14 @@ def read_front(folder: Path) -> FrontFile:
     Raises FileNotFoundError where there is none, pydantic.ValidationError where it is not one.
     """
     return FrontFile.model_validate_json((folder / "front.json").read_bytes())
+
+
+def last_front(folder: Path) -> FrontFile | None:
+    """The front in `folder`; None where there is none, or none that this version reads."""
+    try:
+        return read_front(folder)
+    except (FileNotFoundError, ValidationError):
+        return None
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -93,7 +93,10 @@ def _facts(front: FrontFile) -> str:
         ("hypervolume", f"{front.hypervolume:.5g}"),
         ("constraints", ", ".join(f"{name} {value:g}" for name, value in front.constraints.items()) or "none"),
         ("machine", f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib:.1f} GiB, {machine.os}"),
-        ("software", f"Python {machine.python}, ONNX Runtime {machine.onnxruntime}, torch {machine.torch}"),
+        (
+            "software",
+            f"Python {machine.python}, ONNX Runtime {machine.onnxruntime}, torch {machine.torch or 'not installed'}",
+        ),
     ]
     return "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts)
 

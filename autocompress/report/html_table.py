@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from autocompress.report import wording
 from autocompress.report.contract import FrontFile, MeasuredFile, MetricValue, Point
-from autocompress.report.reading import LATENCY_BATCH, by_size, main_metric, shown, splits, tasks
+from autocompress.report.reading import LATENCY_BATCH, by_size, main_metric, remarks, shown, splits, tasks
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _cells(front: FrontFile, file: MeasuredFile) -> Iterator[tuple[str, _Cell]]:
     split = splits(front)[0]
     name = f"trial {file.trial}" if isinstance(file, Point) else file.name
     order = f"{file.trial:09d}" if isinstance(file, Point) else f"~{name.lower()}"
-    note = "" if not isinstance(file, Point) or file.feasible else '<span class="breaks">breaks a constraint</span>'
+    note = "".join(f'<span class="breaks">{escape(remark)}</span>' for remark in remarks(file))
     words = f"<span class=words>{escape(file.words)}</span>"
     yield "file", _Cell(f"<b>{escape(name)}</b>{words}{note}", order, numeric=False)
     yield "size", _Cell(wording.size(file.model_bytes), str(file.model_bytes))

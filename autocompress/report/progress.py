@@ -17,7 +17,7 @@ from rich.text import Text
 from autocompress.report import wording
 from autocompress.report.console import plain_console
 
-_WIDTH = 80
+_WIDTH, _LINE = 80, 100
 _Moved = tuple[logging.StreamHandler[Any], Any]  # a logger's sink and the stream it had
 _REFRESHES_PER_SECOND = 2  # a terminal needs no more, and the trials share these cores
 
@@ -33,15 +33,16 @@ class _State:
     words: str = ""
     rung: str = ""
     front: str = "no file yet"
-    left: str = ""
+    deadline: float | None = None
 
 
 class Progress:
     """Shows a study while it runs; a context manager.
 
     On a terminal it is a panel of six lines that vanishes at the end, and whatever else prints or logs meanwhile
-    appears above it. Anywhere else it prints a line for each phase, each trial that is over and each note, without
-    control codes. Every method may be called in any order and from any thread; none raises on odd input.
+    appears above it. Anywhere else it prints a line for each phase and each note and two of at most 100 columns for
+    each trial that is over, without control codes. Every method may be called in any order and from any thread; none
+    raises on odd input.
     """
 
     def __init__(self, study_name: str, console: Console | None = None) -> None:
@@ -119,7 +120,7 @@ class Progress:
 
     def time_left(self, seconds: float | None) -> None:
         """At most `seconds` remain; None where nobody can tell."""
-        self._state = replace(self._state, left="" if seconds is None else f"{wording.duration(seconds)} left")
+        self._state = replace(self._state, deadline=None if seconds is None else time.monotonic() + seconds)
 
     def note(self, text: str) -> None:
         """A line that stays, above the panel."""
@@ -128,13 +129,22 @@ class Progress:
     def _line(self, text: str) -> None:
         """A plain line, where there is no panel to say it."""
         if self._live is None:
-            self.note(f"[{wording.duration(time.monotonic() - self._started):>9}] {text}")
+            self.note(f"{self._clock()}{text}")
+
+    def _clock(self) -> str:
+        return f"[{wording.duration(time.monotonic() - self._started):>9}] "
+
+    def _left(self) -> str:
+        deadline = self._state.deadline
+        return "" if deadline is None else f"{wording.duration(deadline - time.monotonic())} left"
 
     def _report_trial(self) -> None:
         state, self._unreported, due = self._state, False, self._unreported
-        if due:
-            parts = [state.trial, state.words, state.rung, f"front: {state.front}", state.left]
-            self._line("; ".join(part for part in parts if part))
+        if due and self._live is None:
+            clock = self._clock()
+            told = "; ".join(part for part in (state.rung, f"front: {state.front}", self._left()) if part)
+            for line in (f"{clock}{state.trial}: {state.words}", f"{' ' * len(clock)}{told}"):
+                self.note(line if len(line) <= _LINE else f"{line[: _LINE - 3].rstrip()}...")
 
     def _panel(self) -> Panel:
         state, width = self._state, min(_WIDTH, self._console.width)
@@ -150,7 +160,8 @@ class Progress:
         for line in lines:
             line.truncate(inside, overflow="ellipsis")
         elapsed = wording.duration(time.monotonic() - self._started)
-        times = f"{elapsed}, {state.left}" if state.left else elapsed
+        left = self._left()
+        times = f"{elapsed}, {left}" if left else elapsed
         return Panel(
             Group(*lines),
             title=Text(self._name),

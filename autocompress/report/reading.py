@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from autocompress.measure.quality import drop
 from autocompress.report.contract import FrontFile, MeasuredFile, MetricValue, Point
 
 Split = Literal["valid", "test"]
@@ -14,7 +15,7 @@ LATENCY_BATCH = "256"
 
 @dataclass(frozen=True)
 class Shown:
-    """One quality on one split: `value`, `change` (this file minus the teacher), its 95 % bounds where known."""
+    """One quality on one split: `value`, `change` from the teacher (a loss is negative), its 95 % bounds if known."""
 
     value: float
     change: float
@@ -56,11 +57,12 @@ def shown(front: FrontFile, file: MeasuredFile, task: str, split: Split) -> Show
     file does not have and ValueError for a test split that has not been opened.
     """
     mine, teacher = _main_value(front, file, task), _main_value(front, front.teacher, task)
+    metric = main_metric(front.teacher.quality[task])
     if split == "valid":
-        return Shown(mine.valid, mine.valid - teacher.valid)
+        return Shown(mine.valid, -drop(metric, teacher.valid, mine.valid))
     if mine.test is None or teacher.test is None:
         raise ValueError(f"{file.name} has no test value for {task}")
-    change = mine.test - teacher.test if mine.test_drop is None else -mine.test_drop
+    change = -(drop(metric, teacher.test, mine.test) if mine.test_drop is None else mine.test_drop)
     if mine.test_drop_ci95 is None:
         return Shown(mine.test, change)
     return Shown(mine.test, change, -mine.test_drop_ci95[1], -mine.test_drop_ci95[0])
@@ -86,6 +88,14 @@ def has_bounds(front: FrontFile, split: Split) -> bool:
 def by_size(front: FrontFile) -> tuple[Point, ...]:
     """The points, the largest file first: the order in which quality is usually given up."""
     return tuple(sorted(front.points, key=lambda point: -point.model_bytes))
+
+
+def remarks(file: MeasuredFile) -> tuple[str, ...]:
+    """What speaks against a point, in a few words each."""
+    if not isinstance(file, Point):
+        return ()
+    broken = () if file.feasible else ("breaks a constraint",)
+    return broken if file.dominated_by is None else (*broken, f"dominated by {file.dominated_by}")
 
 
 def _main_value(front: FrontFile, file: MeasuredFile, task: str) -> MetricValue:

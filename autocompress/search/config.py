@@ -10,10 +10,10 @@ from pydantic import Field as Limits
 
 from autocompress.data.cleaning import Cleaning
 from autocompress.data.source import Source
-from autocompress.models.shape import ModelShape
+from autocompress.models.shape import changed
 from autocompress.schema import Frozen
 from autocompress.search.settings import Constraints, Execution, StudySettings
-from autocompress.search.space import Range, Spaces, check_spaces
+from autocompress.search.space import Range, Spaces, check_spaces, student_knobs
 from autocompress.tracking.config import TrackingConfig
 from autocompress.training.config import FromScratch
 
@@ -40,11 +40,10 @@ class SearchConfig(Frozen):
         if list(rungs) != sorted(set(rungs)):
             raise ValueError(f"study.rungs {list(rungs)} must grow from one to the next")
         teacher = self.teacher.shape
-        for knob, values in self.search_spaces.get("student", {}).items():
+        for knob, values in student_knobs(self.search_spaces, teacher).items():
             ends = [values.low, values.high] if isinstance(values, Range) else values
             for value in ends if isinstance(ends, list) else [ends]:
-                shape = ModelShape.model_validate({**teacher.model_dump(), knob: value})
-                if shape.larger_than(teacher) == knob:
+                if changed(teacher, {knob: value}).larger_than(teacher) == knob:
                     had = getattr(teacher, knob)
                     raise ValueError(
                         f"search_spaces.student.{knob}={value}: larger than the teacher's {had}, whose weights it is "

@@ -14,11 +14,11 @@ from autocompress.artefact.runtime import open_session, score
 from autocompress.data.encode import clip_ids
 from autocompress.data.source import Split
 from autocompress.data.store import Dataset
-from autocompress.measure.bootstrap import auc_replicates, interval, weights
+from autocompress.measure.bootstrap import interval, metric_replicates, weights
 from autocompress.measure.latency import BATCHES, FINAL_RUNS, interleaved, percentiles, speedup
 from autocompress.measure.machine import machine, machine_digest
-from autocompress.measure.quality import quality
-from autocompress.report.contract import Latency, MeasuredFile, MetricValue
+from autocompress.measure.quality import drop, quality
+from autocompress.report.contract import FrontFile, Latency, MeasuredFile, MetricValue
 from autocompress.search.scene import Quick
 from autocompress.storage import write_json
 
@@ -68,12 +68,12 @@ def describe(known: Known, teacher: Known, folder: Path) -> MeasuredFile:
 
 @dataclass(frozen=True)
 class TestSplit:
-    """The test split, opened: the teacher's AUC replicates, shared resampling weights."""
+    """The test split, opened: shared resampling weights, and under them the teacher's replicates, per task."""
 
     dataset: Dataset
     threads: int
     weights: NDArray[np.uint8]
-    teacher_auc: list[NDArray[np.float64]]
+    teacher: list[dict[str, NDArray[np.float64]]]
     teacher_quality: dict[str, dict[str, float]]
 
 
@@ -81,36 +81,51 @@ def open_test(teacher: Bundle, dataset: Dataset, threads: int) -> TestSplit:
     """Scores the teacher on the test split and draws the replicates that every file will share."""
     scores, labels = _scores(teacher, dataset, "test", threads), dataset.labels("test")
     resampled = weights(len(labels), BOOTSTRAP_SEED)
-    replicates = [auc_replicates(scores[:, task], labels[:, task], resampled) for task in range(labels.shape[1])]
+    replicates = [metric_replicates(scores[:, task], labels[:, task], resampled) for task in range(labels.shape[1])]
     return TestSplit(dataset, threads, resampled, replicates, quality(scores, labels, dataset.schema.task_names))
 
 
 def measure_in_full(known: Known, teacher: Known, test: TestSplit, folder: Path) -> MeasuredFile:
     """Test quality with intervals, and latency at every batch size, interleaved with the teacher's file.
 
-    AUC has bootstrap intervals and paired ones for the drop; the other metrics have test values and drops. The
-    measurement is stored beside the bundle, keyed by machine.
+    Every metric has a bootstrap interval, and a paired one for its drop. The measurement is stored beside the bundle,
+    keyed by machine.
     """
     scores, labels = _scores(known.bundle, test.dataset, "test", test.threads), test.dataset.labels("test")
     tested = quality(scores, labels, test.dataset.schema.task_names)
     values: dict[str, dict[str, MetricValue]] = {}
     for index, task in enumerate(test.dataset.schema.task_names):
-        replicates = auc_replicates(scores[:, index], labels[:, index], test.weights)
-        values[task] = {}
-        for metric, value in tested[task].items():
-            is_auc = metric == "auc"
-            values[task][metric] = MetricValue(
+        replicates = metric_replicates(scores[:, index], labels[:, index], test.weights)
+        values[task] = {
+            metric: MetricValue(
                 valid=known.quality[task][metric],
                 test=value,
-                test_ci95=interval(replicates) if is_auc else None,
-                test_drop=test.teacher_quality[task][metric] - value,
-                test_drop_ci95=interval(test.teacher_auc[index] - replicates) if is_auc else None,
+                test_ci95=interval(replicates[metric]),
+                test_drop=drop(metric, test.teacher_quality[task][metric], value),
+                test_drop_ci95=interval(drop(metric, test.teacher[index][metric], replicates[metric])),
             )
+            for metric, value in tested[task].items()
+        }
     latency, speedups = _latency(known.bundle, teacher.bundle, test.dataset)
     quick = describe(known, teacher, folder)
     measured = quick.model_copy(update={"quality": values, "latency_ms": latency, "speedup": speedups})
     _store(known.bundle, measured)
     return measured
+
+
+def measured_before(front: FrontFile, teacher: Known) -> dict[str, MeasuredFile]:
+    """What an ended front measured in full against this teacher on this machine, by artefact digest.
+
+    Left out: a file without an interval of every metric, which an older version measured.
+    """
+    if Path(front.teacher.artefact).name != teacher.bundle.digest or front.machine.model_dump() != machine():
+        return {}
+    files = (front.teacher, *front.landmarks, *front.points)
+    return {
+        Path(file.artefact).name: MeasuredFile.model_validate(file.model_dump(include=set(MeasuredFile.model_fields)))
+        for file in files
+        if all(value.test_drop_ci95 for metrics in file.quality.values() for value in metrics.values())
+    }
 
 
 def _latency(bundle: Bundle, teacher: Bundle, dataset: Dataset) -> tuple[dict[str, Latency], dict[str, float]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +39,7 @@ from autocompress.search.results import (
     drop_dominated,
     front_members,
     hypervolume_history,
+    in_force,
     read_finished,
 )
 from autocompress.search.study import finished, seconds_used
@@ -66,6 +69,7 @@ class Ledger:
     run: mlflow_runs.StudyRun | None
     landmarks: list[Known] = field(default_factory=list)
     teacher_known: Known | None = None
+    logged: set[int] = field(default_factory=set)
 
     @classmethod
     def open(
@@ -82,7 +86,9 @@ class Ledger:
         run = mlflow_runs.open_study(config.tracking, study.study_name, tags)
         if run is not None:
             show.note(f"MLflow tracking URI: {resolved_uri(config.tracking)}")
-        return cls(config, study, dataset, folder, started, seconds_used(study), show, run)
+        ledger = cls(config, study, dataset, folder, started, seconds_used(study), show, run)
+        show.time_left(ledger.seconds_left)
+        return ledger
 
     @property
     def teacher(self) -> Known:
@@ -135,8 +141,13 @@ class Ledger:
             if any(member.number == trial.number for member in members):
                 folder = self.folder / "artefacts" / trial.user_attrs["artefact"]
                 self._tracked(lambda: mlflow_runs.log_member(self.run, trial.number, folder))
-        self.show.time_left(self.seconds_left)
         self.show.finished(trial.number, STATES.get(trial.state, "failed"))
+
+    def log_trials(self) -> None:
+        """The trials that are over and that this process has not logged."""
+        for trial in finished(self.study):
+            if trial.number not in self.logged:
+                self.log_trial(trial)
 
     def log_trial(self, trial: FrozenTrial) -> None:
         """A trial that is over as an MLflow run; one that has its run already is not logged twice."""
@@ -155,13 +166,14 @@ class Ledger:
                 "p50_ms": attributes["p50"],
                 **{f"{t}_{m}": value for t, values in attributes["quality"].items() for m, value in values.items()},
             }
-        words = attributes.get("words", "no plan")
+        words, error = attributes.get("words", "no plan"), attributes.get("error")
         seconds = trial.duration.total_seconds() if trial.duration else None
         self._tracked(
             lambda: mlflow_runs.log_trial(
-                self.run, trial.number, state, trial.params, rungs, metrics, words, seconds=seconds
+                self.run, trial.number, state, trial.params, rungs, metrics, words, seconds=seconds, error=error
             )
         )
+        self.logged.add(trial.number)
 
     def write(
         self,
@@ -189,9 +201,7 @@ class Ledger:
             )
             for member in members
         )
-        constraints = {
-            name: float(value) for name, value in self.config.constraints.model_dump().items() if value is not None
-        }
+        constraints = in_force(self.config.constraints)
         reused = bool(self.study.user_attrs.get("test_reused"))
         front = FrontFile(
             study=self.study.study_name,
@@ -226,22 +236,34 @@ class Ledger:
 
     def close(self, front: FrontFile) -> None:
         """Logs the final front and ends the MLflow run."""
-        steps = [(step.trial, step.hypervolume) for step in front.hypervolume_history]
-        rows: list[dict[str, Any]] = front_rows(front)
-        self._tracked(lambda: mlflow_runs.log_front(self.run, rows, front_page(front), steps))
+        self._log_front(front)
         self._tracked(lambda: mlflow_runs.close_study(self.run, "FINISHED"))
 
     def interrupted(self) -> None:
-        """Keeps what there is: the time, the front without test values, the MLflow run as killed."""
-        self.keep_time()
-        if self.teacher_known is not None:
-            self.write("interrupted", front_members(self.finished()))
-        self._tracked(lambda: mlflow_runs.close_study(self.run, "KILLED"))
+        """Keeps what there is: the time, the front without test values (in MLflow too), the MLflow run as killed."""
+        self._break_off("KILLED")
 
     def failed(self) -> None:
-        """Marks the MLflow run."""
+        """As `interrupted`, the MLflow run as failed; raises nothing, so that the first error is the one told."""
+        with contextlib.suppress(Exception):
+            self._break_off("FAILED")
+
+    def _break_off(self, status: Literal["KILLED", "FAILED"]) -> None:
         self.keep_time()
-        self._tracked(lambda: mlflow_runs.close_study(self.run, "FAILED"))
+        if self.teacher_known is not None:
+            self._log_front(self.write("interrupted", front_members(self.finished())))
+        self._tracked(lambda: mlflow_runs.close_study(self.run, status))
+
+    def _log_front(self, front: FrontFile) -> None:
+        """The front in MLflow, with every trial and every member's artefact that are not there yet."""
+        self.log_trials()
+        trials = {trial.number: trial for trial in finished(self.study)}
+        for point in front.points:
+            self.log_trial(trials[point.trial])  # a person may have deleted its run
+            self._tracked(partial(mlflow_runs.log_member, self.run, point.trial, self.folder / point.artefact))
+        steps = [(step.trial, step.hypervolume) for step in front.hypervolume_history]
+        rows: list[dict[str, Any]] = front_rows(front)
+        self._tracked(lambda: mlflow_runs.log_front(self.run, rows, front_page(front), steps))
 
     def _tracked(self, log: Callable[[], None]) -> None:
         """Tracking must not end a study: where its database goes away, the study goes on and says so once."""

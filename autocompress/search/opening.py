@@ -7,7 +7,6 @@ from typing import Any
 
 from autocompress.artefact.bundle import Bundle
 from autocompress.data.store import Dataset
-from autocompress.models.shape import ModelShape
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known, valid_quality
 from autocompress.search.landmarks import STOCK, ship_from_scratch, ship_stock
@@ -39,26 +38,26 @@ def open_scene(
     The small landmarks are trained with the teacher's own budget of epochs, on labels alone.
     """
     show, seed = ledger.show, config.study.seed
-    show.phase(f"teacher: training {_shape_words(config.teacher.shape)}")
+    show.phase(f"teacher: training {config.teacher.shape.words()}")
     teacher = train_from_scratch(
         config.teacher, dataset, seed, cache, lambda e, of, loss, auc: show.teacher_epoch(e + 1, of, loss, auc)
     )
     bundle = ship_from_scratch(teacher, "teacher", dataset, folder, cache)
     soft_rows = min(dataset.rows["train"], max(config.study.rungs))
     scene = Scene(dataset, config.teacher.shape, teacher, bundle, cache, folder, threads, seed, soft_rows)
-    known = _know("teacher", _shape_words(config.teacher.shape), bundle, scene)
+    known = _know("teacher", config.teacher.shape.words(), bundle, scene)
     ledger.teacher = known
     ledger.log_teacher(teacher, config.teacher)
     show.phase("landmarks: the stock tool")
     stock = ship_stock(bundle, dataset, folder)
     ledger.landmarks.append(_know(STOCK, "stock int8 of ONNX Runtime", stock, scene))
     for name, landmark in config.landmarks.items():
-        show.phase(f"landmarks: {name} from scratch, {_shape_words(landmark.shape)}")
+        show.phase(f"landmarks: {name} from scratch, {landmark.shape.words()}")
         trained = train_from_scratch(
             landmark, dataset, seed, cache, lambda e, of, loss, auc: show.teacher_epoch(e + 1, of, loss, auc)
         )
         shipped = ship_from_scratch(trained, name, dataset, folder, cache)
-        ledger.landmarks.append(_know(name, f"from scratch, {_shape_words(landmark.shape)}", shipped, scene))
+        ledger.landmarks.append(_know(name, f"from scratch, {landmark.shape.words()}", shipped, scene))
     return scene
 
 
@@ -68,9 +67,3 @@ def _know(name: str, words: str, bundle: Bundle, scene: Scene) -> Known:
     if bundle.digest == scene.teacher_file.digest:
         quick = Quick(quick.p50, 1.0)
     return Known(name, words, bundle, valid_quality(bundle, scene.dataset, scene.threads), quick)
-
-
-def _shape_words(shape: ModelShape) -> str:
-    dim = shape.embedding_dim if isinstance(shape.embedding_dim, int) else "mixed"
-    tower = "x".join(map(str, shape.tower)) or "no tower"
-    return f"d {dim}, {shape.cross_layers} cross, {tower}"

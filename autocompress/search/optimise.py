@@ -15,7 +15,7 @@ from autocompress.search.objectives import HOPELESS, Vector, dominates, standing
 from autocompress.search.results import front_members, mean_quality, violations
 from autocompress.search.scene import Scene
 from autocompress.search.space import suggest
-from autocompress.search.study import finished
+from autocompress.search.study import finished, reopen
 from autocompress.search.trial import Outcome, run_trial
 
 FAILURES_IN_A_ROW = 3
@@ -30,23 +30,22 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
     left = None if limit is None else limit - len(finished(study))
     if (left is not None and left <= 0) or (ledger.seconds_left is not None and ledger.seconds_left <= 0):
         return
-    if study.user_attrs.get("test_opened"):
-        study.set_user_attr("test_reused", True)
-    study.set_user_attr("closed", False)
+    reopen(study)
     ledger.show.phase("trials")
-    ledger.write("running", front_members(ledger.finished()))
+    front = ledger.write("running", front_members(ledger.finished()))
+    if front.points:
+        ledger.show.front(len(front.points), front.hypervolume)
     failures: list[Exception] = []
 
-    def objective(trial: optuna.Trial) -> Vector:
+    def attempt(trial: optuna.Trial) -> tuple[Outcome, float, Vector | None]:
+        """The outcome, how far short it fell, and the file's vector where it ran to its end."""
         plan = suggest(trial, config.search_spaces, scene.shape, recoveries(config.study.rungs, scene))
         words = plan.words(scene.shape)
         trial.set_user_attr("words", words)
         trial.set_user_attr("plan", plan.model_dump(mode="json"))
         trial.set_user_attr("digest", plan.digest)
         ledger.show.trial(trial.number, limit, words)
-        others = Others(study, trial.number)
-
-        shortfall = 0.0
+        others, shortfall = Others(study, trial.number), 0.0
 
         def judge(rung: str, seen: Vector) -> bool:
             nonlocal shortfall
@@ -62,20 +61,28 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
                 return False
             return survives(seen, at_rung, config.study.eta)
 
+        outcome = run_trial(plan, scene, judge, lambda rung, quality: ledger.show.rung(trial.number, rung, quality))
+        trial.set_user_attr("rungs", outcome.rungs)
+        told = _tell(trial, outcome, config, scene, ledger) if outcome.stopped_at is None else None
+        return outcome, shortfall, told
+
+    def objective(trial: optuna.Trial) -> Vector:
         try:
-            outcome = run_trial(plan, scene, judge, lambda rung, quality: ledger.show.rung(trial.number, rung, quality))
+            outcome, shortfall, told = attempt(trial)
         except Exception as error:
-            trial.set_user_attr("error", f"{type(error).__name__}: {error}")
+            reason = f"{type(error).__name__}: {error}"
+            if not any("error" in other.user_attrs for other in finished(study)):
+                ledger.show.note(f"trial {trial.number} failed, the study goes on: {reason.splitlines()[0]}")
+            trial.set_user_attr("error", reason)
             failures.append(error)
             raise
         failures.clear()
-        trial.set_user_attr("rungs", outcome.rungs)
-        if outcome.stopped_at is not None:
-            trial.set_user_attr("stopped_at", outcome.stopped_at)
-            # TPE ranks stopped trials by this: the later they stopped, and the better they stood there, the better
-            trial.set_constraint("stopped", shortfall)
-            raise optuna.TrialPruned(outcome.stopped_at)
-        return _tell(trial, outcome, config, scene, ledger)
+        if told is not None:
+            return told
+        trial.set_user_attr("stopped_at", outcome.stopped_at)
+        # TPE ranks stopped trials by this: the later they stopped, and the better they stood there, the better
+        trial.set_constraint("stopped", shortfall)
+        raise optuna.TrialPruned(outcome.stopped_at)
 
     def ended(study: optuna.Study, trial: FrozenTrial) -> None:
         ledger.trial_ended(trial)

@@ -24,7 +24,10 @@ def plain_warnings(
         kept = ", ".join(f"{name}={value:g}" for name, value in constraints.items())
         said.append(f"No file keeps every constraint ({kept}): the front shows the best without them.")
     if test_reused:
-        said.append("The study went on after its test split was opened: test values are no longer untouched.")
+        said.append(
+            "The study went on, or its constraints changed, after its test split was opened: test values are no longer "
+            "untouched."
+        )
     return tuple(said)
 
 

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autocompress.artefact.bundle import open_bundle
 from autocompress.data.source import Split
 from autocompress.data.store import Dataset
+from autocompress.errors import UserError
 from autocompress.measure.bootstrap import auc
 from autocompress.search.files import Known
 from autocompress.search.objectives import REFERENCE_QUALITY, Vector, dominates, front, hypervolume, vector
@@ -45,6 +46,11 @@ def violations(
     if constraints.max_latency_ms is not None:
         found["max_latency_ms"] = p50 / constraints.max_latency_ms - 1.0
     return found
+
+
+def in_force(constraints: Constraints) -> dict[str, float]:
+    """The constraints that are set, as a front stores them."""
+    return {name: float(value) for name, value in constraints.model_dump().items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,16 @@ def read_finished(
             )
         )
     return result
+
+
+def require_files(trials: Sequence[FrozenTrial], folder: Path) -> None:
+    """`UserError` naming `output` where trials ran to their end and none of their bundles is in the study's folder."""
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    if complete and not any((folder / "artefacts" / trial.user_attrs["artefact"]).is_dir() for trial in complete):
+        raise UserError(
+            f"output: no file of the {len(complete)} complete trials is in {folder}: move that folder back, name as "
+            "output where it is now, or take another study.name"
+        )
 
 
 def front_members(finished: Sequence[Finished]) -> list[Finished]:

@@ -18,14 +18,23 @@ from autocompress.data.cleaning_report import report_lines
 from autocompress.data.store import prepare
 from autocompress.errors import UserError
 from autocompress.report.console import print_front
-from autocompress.report.front_files import read_front
+from autocompress.report.front_files import last_front, read_front
 from autocompress.report.progress import Progress
 from autocompress.search.closing import close
 from autocompress.search.config import SearchConfig
 from autocompress.search.ledger import Ledger
 from autocompress.search.opening import open_scene, study_key
 from autocompress.search.optimise import optimise
-from autocompress.search.study import finished, open_storage, open_study, seconds_used, study_name
+from autocompress.search.results import in_force, require_files
+from autocompress.search.study import (
+    check_storage,
+    finished,
+    open_storage,
+    open_study,
+    reopen,
+    seconds_used,
+    study_name,
+)
 from autocompress.storage import check_writable, write_json
 from autocompress.tracking.connection import check, ui_command
 
@@ -37,27 +46,35 @@ def search(config: SearchConfig) -> int:
 
     `UserError` for bad input, before anything is written into the current folder.
     """
-    started = time.monotonic()
     cache = config.cache.expanduser()
     threads = config.execution.threads or os.cpu_count() or 1
     torch.set_num_threads(threads)
     check_writable("cache", cache)
     check_writable("output", config.output)
-    dataset = prepare(config.data, config.cleaning, cache, say=lambda line: print(line, flush=True))
     check(config.tracking)
+    check_storage(config.study.storage)
+    dataset = prepare(config.data, config.cleaning, cache, say=lambda line: print(line, flush=True))
+    for line in config.data.notes():
+        print(line, flush=True)
+    started = time.monotonic()  # study.minutes are the study's own: a log is prepared once, for all of them
     key = study_key(config, dataset)
     name = config.study.name or study_name(config.search, dataset.name, key)
     folder = config.output / name
     with _lock(folder, name), Progress(name) as show:
         storage = open_storage(config.study.storage)
-        study = open_study(storage, name, config.study, config.search_spaces)
-        if is_finished(study, config) and (folder / "front.json").is_file():
+        study = open_study(storage, name, config.study, config.search_spaces, key)
+        before, asked = last_front(folder), in_force(config.constraints)
+        if before and (before.state, before.constraints) == ("ended", asked) and is_finished(study, config):
             show.note(
                 f"study {name} is finished: {len(finished(study))} trials, {seconds_used(study) / 60:.1f} minutes. "
                 "A larger study.n_trials or study.minutes extends it."
             )
         else:
-            for line in (*config.data.notes(), *report_lines(dataset.cleaning)):
+            require_files(finished(study), folder)
+            if study.user_attrs.get("closed") and before and before.constraints != asked:
+                show.note("the constraints have changed since the test split was opened: the front is chosen anew")
+                reopen(study)
+            for line in report_lines(dataset.cleaning):
                 show.note(line)
             if dataset.guessed_schema is not None:
                 show.note(f"what columns mean is guessed; data.schema takes a changed copy of {dataset.guessed_schema}")
@@ -65,8 +82,7 @@ def search(config: SearchConfig) -> int:
             try:
                 write_json(folder / "cleaning.json", dataset.cleaning.model_dump(mode="json"))
                 scene = open_scene(config, dataset, folder, cache, threads, ledger)
-                for trial in finished(study):  # what a killed process left unlogged
-                    ledger.log_trial(trial)
+                ledger.log_trials()  # what a killed process left unlogged
                 optimise(config, study, scene, ledger)
                 close(study, scene, ledger)
             except KeyboardInterrupt:

@@ -18,7 +18,7 @@ from autocompress.data.encode import clip_ids
 from autocompress.data.store import Dataset
 from autocompress.measure.bootstrap import auc
 from autocompress.measure.latency import QUICK_SECONDS, interleaved, speedup
-from autocompress.models.shape import ModelShape
+from autocompress.models.shape import Shape
 from autocompress.training.from_scratch import Trained, teacher_logits
 
 QUICK_BATCH, QUICK_RUNS = 256, 200
@@ -41,7 +41,7 @@ class Scene:
     """Built once per process; everything expensive in it is computed once, on first use."""
 
     dataset: Dataset
-    shape: ModelShape
+    shape: Shape
     teacher: Trained
     teacher_file: Bundle
     cache: Path

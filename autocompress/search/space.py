@@ -2,14 +2,15 @@
 
 `search_spaces/<name>.yaml` of a compression method is named after its `kind` and holds one knob per field of it, and
 `when: [true, false]` where the method may be left out. `student.yaml` holds knobs of the student's shape (values that
-are absent keep the teacher's), `recovery.yaml` of the training after each stage, `distillation.yaml` of its objective.
+are absent keep the teacher's; knobs that only other kinds of model have are passed over), `recovery.yaml` of the
+training after each stage, `distillation.yaml` of its objective.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, cast
 
 from optuna.trial import BaseTrial
@@ -20,10 +21,10 @@ from autocompress import family
 from autocompress.compress.plan import PACKAGE, Objective, Plan, Recovery, Stage
 from autocompress.compress.transform import Transform
 from autocompress.errors import UserError, nearest
-from autocompress.models.shape import ModelShape
+from autocompress.models.shape import Shape, changed, knobs
 from autocompress.schema import Frozen
 
-WHEN = "when"
+WHEN, STUDENT = "when", "student"
 
 
 class Range(Frozen):
@@ -69,16 +70,17 @@ Spaces = dict[str, dict[str, Knob]]
 
 def check_spaces(spaces: Spaces) -> Spaces:
     """`UserError` naming the first space or knob that stands for nothing, with what is allowed."""
-    for name, knobs in spaces.items():
-        known = _models()
-        if name not in known:
+    for name, space in spaces.items():
+        models = _models()
+        if name not in (*models, STUDENT):
             raise UserError(
                 f"search_spaces.{name}: no compression method has this kind; allowed: "
-                f"{', '.join(sorted(known))}{nearest(name, known)}"
+                f"{', '.join(sorted([*models, STUDENT]))}{nearest(name, [*models, STUDENT])}"
             )
-        allowed = [key for key in known[name].model_fields if key != "kind"]
+        known = knobs() if name == STUDENT else {key: [models[name]] for key in models[name].model_fields}
+        allowed = [key for key in known if key != "kind"]
         allowed += [WHEN] if name in family.members(PACKAGE) else []
-        for knob, values in knobs.items():
+        for knob, values in space.items():
             key = f"search_spaces.{name}.{knob}"
             if knob not in allowed:
                 raise UserError(f"{key}: unknown knob; allowed: {', '.join(allowed)}{nearest(knob, allowed)}")
@@ -89,30 +91,43 @@ def check_spaces(spaces: Spaces) -> Spaces:
                     if not isinstance(value, bool):
                         raise UserError(f"{key}: {value!r} does not fit: allowed are true and false")
             else:
-                _check_values(key, known[name], knob, values)
-        required = [key for key, field in known[name].model_fields.items() if field.is_required()]
-        if absent := [key for key in required if key not in knobs]:
-            raise UserError(f"search_spaces.{name}: lacks the knob {absent[0]}, which has no default")
+                _check_values(key, known[knob], knob, values)
+        if name != STUDENT:
+            required = [key for key, field in models[name].model_fields.items() if field.is_required()]
+            if absent := [key for key in required if key not in space]:
+                raise UserError(f"search_spaces.{name}: lacks the knob {absent[0]}, which has no default")
     return spaces
 
 
 def _models() -> dict[str, type[Frozen]]:
-    shapes: dict[str, type[Frozen]] = {"student": ModelShape, "recovery": Recovery, "distillation": Objective}
-    return {**family.members(PACKAGE), **shapes}
+    others: dict[str, type[Frozen]] = {"recovery": Recovery, "distillation": Objective}
+    return {**family.members(PACKAGE), **others}
 
 
-def _check_values(key: str, model: type[Frozen], knob: str, values: Knob) -> None:
+def _check_values(key: str, models: Sequence[type[Frozen]], knob: str, values: Knob) -> None:
+    """`UserError` where a value fits none of the models that have this knob."""
     ends = [values.low, values.high] if isinstance(values, Range) else values if isinstance(values, list) else [values]
     for value in ends:
-        try:
-            model.model_validate({knob: value})
-        except ValidationError as error:
-            for fault in error.errors():
-                if fault["loc"] and fault["loc"][0] == knob:
-                    raise UserError(f"{key}: {value!r} does not fit: {fault['msg']}") from error
+        faults = [fault for model in models if (fault := _fault(model, knob, value))]
+        if len(faults) == len(models):
+            raise UserError(f"{key}: {value!r} does not fit: {faults[0]}")
 
 
-def suggest(trial: BaseTrial, spaces: Spaces, teacher: ModelShape, recoveries: Iterable[Recovery]) -> Plan:
+def _fault(model: type[Frozen], knob: str, value: object) -> str | None:
+    try:
+        model.model_validate({knob: value})
+    except ValidationError as error:
+        return next((f["msg"] for f in error.errors() if f["loc"] and f["loc"][0] == knob), None)
+    return None
+
+
+def student_knobs(spaces: Spaces, teacher: Shape) -> dict[str, Knob]:
+    """The knobs of the space `student` that the teacher's kind of model has; those of other kinds say nothing here."""
+    has = teacher.model_dump()
+    return {knob: values for knob, values in spaces.get(STUDENT, {}).items() if knob in has}
+
+
+def suggest(trial: BaseTrial, spaces: Spaces, teacher: Shape, recoveries: Iterable[Recovery]) -> Plan:
     """A plan: everything applied in the first stage, then one stage per entry of `recoveries` (growing data).
 
     Every parameter is called `<space>.<knob>`; the knobs of a method exist only where it is chosen.
@@ -122,9 +137,7 @@ def suggest(trial: BaseTrial, spaces: Spaces, teacher: ModelShape, recoveries: I
         knobs = dict(spaces[kind])
         if _suggest(trial, f"{kind}.{WHEN}", knobs.pop(WHEN, True)):
             transforms.append(family.parse(PACKAGE, {"kind": kind, **_suggest_all(trial, kind, knobs)}))
-    student = ModelShape.model_validate(
-        {**teacher.model_dump(), **_suggest_all(trial, "student", spaces.get("student", {}))}
-    )
+    student = changed(teacher, _suggest_all(trial, "student", student_knobs(spaces, teacher)))
     objective = Objective(**_suggest_all(trial, "distillation", spaces.get("distillation", {})))
     training = _suggest_all(trial, "recovery", spaces.get("recovery", {}))
     stages = []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import warnings
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -50,17 +52,33 @@ def open_storage(url: str) -> RDBStorage:
     return storage
 
 
+def check_storage(url: str) -> None:
+    """Raises the `UserError` that `open_storage` would, and makes no SQLite file: for before the work."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    file = Path(parsed.database) if parsed and parsed.get_backend_name() == "sqlite" and parsed.database else None
+    if file is None or file.exists():
+        open_storage(url).engine.dispose()
+    elif not os.access(file.parent, os.W_OK):
+        raise UserError(f"study.storage={url}: there is no folder {file.parent} that can be written")
+
+
 def _write_ahead(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
-def open_study(storage: RDBStorage, name: str, settings: StudySettings, spaces: Spaces) -> optuna.Study:
+def open_study(
+    storage: RDBStorage, name: str, settings: StudySettings, spaces: Spaces, key: dict[str, Any]
+) -> optuna.Study:
     """The study of this name, new or resumed.
 
     Recipes are queued in a new study. The caller holds the study's lock, so a trial that is RUNNING belongs to a
     process that died: it is told as failed, and its proposal is not made again. The sampler's seed comes from (seed,
-    trials stored), because a resumed sampler with the old seed would repeat its proposals.
+    trials stored), because a resumed sampler with the old seed would repeat its proposals. `UserError` naming
+    `study.name` where the stored study has another `key` (as in `study_name`): its trials cannot be compared.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     # metric names and grouped TPE are marked experimental; both are what the dashboard and the sampler need
@@ -68,6 +86,12 @@ def open_study(storage: RDBStorage, name: str, settings: StudySettings, spaces: 
     study = optuna.create_study(
         storage=storage, study_name=name, directions=["minimize"] * len(OBJECTIVES), load_if_exists=True
     )
+    if study.user_attrs.get("key", json_digest(key)) != json_digest(key):
+        raise UserError(
+            f"study.name={name}: that study has other data, teacher, landmarks, search space, rungs or seed; give it "
+            "those again, or take another name"
+        )
+    study.set_user_attr("key", json_digest(key))
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
     if not study.get_trials(deepcopy=False):
@@ -89,6 +113,13 @@ def _sampler(settings: StudySettings, seed: int) -> optuna.samplers.BaseSampler:
             return optuna.samplers.NSGAIISampler(population_size=STARTUP_TRIALS, seed=seed)
         case "random":
             return optuna.samplers.RandomSampler(seed=seed)
+
+
+def reopen(study: optuna.Study) -> None:
+    """Lets a study that was closed go on: what is chosen from now on is chosen after its test split was opened."""
+    if study.user_attrs.get("test_opened"):
+        study.set_user_attr("test_reused", True)
+    study.set_user_attr("closed", False)
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:

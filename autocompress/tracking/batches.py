@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # MLflow's own limits for one batch and one value.
 _PARAMS, _METRICS = 100, 1000
 _NAME, _VALUE, _RUN_NAME = 250, 6000, 120
+TAG_LENGTH = 5000
 
 T = TypeVar("T")
 

@@ -4,7 +4,8 @@ Every function takes the `StudyRun` of `open_study`, or None where tracking is o
 called again after a crash: what is there already is not logged twice. Where the database goes away in the middle,
 they raise mlflow.exceptions.MlflowException.
 
-Tags to filter by: `role` (study, trial, teacher), `state` (complete, stopped, failed), `front` (yes, no), `trial`.
+Tags to filter by: `role` (study, trial, teacher), `state` (complete, stopped, failed), `front` (yes, no), `trial`,
+`error` (of a failed trial).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from autocompress.tracking.batches import as_metrics, log_metrics, log_params, run_name
+from autocompress.tracking.batches import TAG_LENGTH, as_metrics, log_metrics, log_params, run_name
 from autocompress.tracking.config import TrackingConfig
 from autocompress.tracking.connection import connect
 
@@ -98,11 +99,13 @@ def log_trial(
     words: str,
     *,
     seconds: float | None = None,
+    error: str | None = None,
 ) -> None:
     """Logs a trial that is over as a child run, once per `number`.
 
     `params` may be a nested plan. `rung_metrics` holds one dict a rung and becomes steps 0, 1, ... under `rung/`, apart
-    from `metrics`, which were measured on the file. `seconds` is how long the trial took.
+    from `metrics`, which were measured on the file. `seconds` is how long the trial took, `error` (a tag) why
+    it failed.
     """
     if run is None:
         return
@@ -110,6 +113,8 @@ def log_trial(
     if _finished(run, tags) is not None:
         return
     more = {"state": state, "front": "no", _STUDY_TAG: run.study, _NOTE_TAG: words}
+    if error is not None:
+        more["error"] = error[:TAG_LENGTH]
     run_id = _create(run, tags | more, run_name(f"trial {number}: {words}"), seconds)
     log_params(run.client, run_id, params)
     # The final ones first: MLflow's compare page opens with the metric that it met first.

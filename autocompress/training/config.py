@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field as Limits
 
-from autocompress.models.shape import ModelShape
+from autocompress.compress.plan import Objective
+from autocompress.models.shape import AnyShape
 from autocompress.schema import Frozen
 
 
@@ -18,10 +19,11 @@ class Training(Frozen):
     embedding_l2: float = Limits(0.0, ge=0.0)
     batch_size: int = Limits(2048, ge=1)
     mask_ids: float = Limits(0.0, ge=0.0, lt=1.0, description="probability with which an id counts as never seen")
+    objective: Objective = Limits(Objective(), description="only its `task_weights` count: there is no teacher yet")
 
 
 class FromScratch(Frozen):
     """A shape and how it is trained on labels alone: the teacher, and the landmark it must beat."""
 
-    shape: ModelShape
+    shape: AnyShape
     training: Training = Training()

@@ -16,7 +16,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from autocompress.compress.plan import Recovery
 from autocompress.data.batches import Batches
 from autocompress.data.store import Dataset
-from autocompress.models.dcnv2 import Recommender
+from autocompress.models.recommender import Recommender
+from autocompress.training.in_batch import item_log_q
 from autocompress.training.lightning_module import RecommenderTraining
 from autocompress.training.precision import Precision
 
@@ -60,7 +61,9 @@ def fit(
         mask=recovery.mask_ids,
         seed=seed,
     )
-    module = RecommenderTraining(model, recovery, recovery.epochs * len(batches), accumulator, compiled)
+    steps = recovery.epochs * len(batches)
+    log_q = item_log_q(model, dataset) if recovery.objective.in_batch_weight else None
+    module = RecommenderTraining(model, recovery, dataset.schema.task_names, steps, accumulator, compiled, log_q)
     _quiet()
     trainer = Trainer(
         max_epochs=recovery.epochs,

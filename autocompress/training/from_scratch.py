@@ -18,7 +18,7 @@ from autocompress.compress.plan import Recovery
 from autocompress.data.store import Dataset
 from autocompress.digest import json_digest
 from autocompress.measure.bootstrap import auc
-from autocompress.models.dcnv2 import Recommender, build
+from autocompress.models.recommender import Recommender, build
 from autocompress.storage import new_file, new_folder
 from autocompress.training.compiling import worth_compiling
 from autocompress.training.config import FromScratch, Training
@@ -52,8 +52,7 @@ def train_from_scratch(
     digest = json_digest(key)
     folder = cache / "models" / digest
     torch.manual_seed(seed)
-    fields = dataset.schema.field_names
-    model = build(config.shape, fields, dataset.encoder.rows, len(dataset.schema.tasks))
+    model = build(config.shape, dataset.schema, dataset.encoder.rows)
     if not (folder / "training.json").exists():
         with new_folder(folder) as temporary:
             facts = _train(model, config.training, dataset, seed, fastest_precision(cache), seen)

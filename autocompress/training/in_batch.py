@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from torch.nn.functional import cross_entropy
+
+from autocompress.data.negatives import log_q
+from autocompress.data.store import Dataset
+from autocompress.errors import UserError
+from autocompress.models.recommender import Recommender
+from autocompress.models.two_tower import TwoTower
 
 
 def in_batch_logits(scores: torch.Tensor, items: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
@@ -16,3 +24,34 @@ def in_batch_logits(scores: torch.Tensor, items: torch.Tensor, log_q: torch.Tens
     """
     again = (items[:, None] == items[None, :]) & ~torch.eye(len(items), dtype=torch.bool, device=items.device)
     return (scores - log_q[items][None, :]).masked_fill(again, float("-inf"))
+
+
+def item_log_q(model: Recommender, dataset: Dataset) -> torch.Tensor:
+    """Log q, float32 (item ids,), of the first item field among the positive training rows of the first task.
+
+    `UserError` where the model has no two towers.
+    """
+    if not isinstance(model.dense, TwoTower):
+        raise UserError("in_batch_weight: only a model of two towers (teacher=two_tower) has in-batch negatives")
+    field = model.dense.item_fields[0]
+    positive = np.asarray(dataset.labels("train")[:, 0] == 1)
+    counts = np.bincount(dataset.ids("train")[positive, field], minlength=dataset.encoder.rows[field])
+    # an id that stands in no pair is in no batch of pairs either; masked ids become 0, which may never have been seen
+    return torch.from_numpy(log_q(np.maximum(counts, 1)))
+
+
+def in_batch_loss(
+    dense: TwoTower, embedded: torch.Tensor, ids: torch.Tensor, labels: torch.Tensor, log_q: torch.Tensor
+) -> torch.Tensor:
+    """Scalar: mean cross-entropy of the batch's positive pairs (first task); 0 where there are fewer than two.
+
+    `embedded` float (n, width), `ids` int64 (n, fields), `labels` float (n, tasks). The factor of the cosine is the
+    first task's.
+    """
+    positive = torch.nonzero(labels[:, 0] == 1)[:, 0]
+    if len(positive) < 2:
+        return embedded.sum() * 0.0
+    user, item = dense.vectors(embedded[positive])
+    scores = dense.head.weight[0, 0] * (user @ item.T).float()
+    logits = in_batch_logits(scores, ids[positive, dense.item_fields[0]], log_q)
+    return cross_entropy(logits, torch.arange(len(positive), device=logits.device))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,8 +10,11 @@ from pytorch_lightning import LightningModule
 
 from autocompress.compress.plan import Recovery
 from autocompress.data.batches import Batch
-from autocompress.models.dcnv2 import Recommender
-from autocompress.training.objective import loss
+from autocompress.models.recommender import Recommender
+from autocompress.models.two_tower import TwoTower
+from autocompress.training.in_batch import in_batch_loss
+from autocompress.training.objective import task_losses
+from autocompress.training.task_weights import Uncertainty, fixed
 
 # torch warns once per process unless the choice is made; checking every sparse gradient costs time
 torch._C._set_check_sparse_tensor_invariants(False)
@@ -28,9 +32,24 @@ class RecommenderTraining(LightningModule):
     """
 
     def __init__(
-        self, model: Recommender, recovery: Recovery, steps: int, accumulator: float, compiled: bool = False
+        self,
+        model: Recommender,
+        recovery: Recovery,
+        tasks: Sequence[str],
+        steps: int,
+        accumulator: float,
+        compiled: bool = False,
+        log_q: torch.Tensor | None = None,
     ) -> None:
+        """`tasks` are the names of the model's outputs; `log_q` (item ids,) is there where in-batch negatives count.
+
+        `UserError` where the objective weighs a task that is none.
+        """
         super().__init__()
+        self.register_buffer("log_q", log_q)
+        weights = recovery.objective.task_weights
+        self.uncertainty = Uncertainty(len(tasks)) if weights == "uncertainty" else None
+        self.register_buffer("task_weights", fixed({} if isinstance(weights, str) else weights, tasks))
         self.model, self.recovery, self.steps, self.accumulator = model, recovery, steps, accumulator
         self.automatic_optimization = False
         # the lookup stays outside: torch cannot compile sparse gradients
@@ -44,7 +63,9 @@ class RecommenderTraining(LightningModule):
             lr=self.recovery.embedding_learning_rate,
             initial_accumulator_value=self.accumulator,
         )
-        dense = torch.optim.Adam(self.model.dense.parameters(), lr=self.recovery.learning_rate, fused=True)
+        learnt = [] if self.uncertainty is None else list(self.uncertainty.parameters())
+        parameters = [*self.model.dense.parameters(), *learnt]
+        dense = torch.optim.Adam(parameters, lr=self.recovery.learning_rate, fused=True)
         return [tables, dense]
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
@@ -60,7 +81,13 @@ class RecommenderTraining(LightningModule):
             optimizer.zero_grad()
         embedded = self.model.bank(batch.ids)
         logits = self.dense(embedded).float()
-        value = loss(logits, batch.labels, batch.soft, self.recovery.objective, batch.weights)
+        losses = task_losses(logits, batch.labels, batch.soft, self.recovery.objective, batch.weights)
+        value = losses @ self.get_buffer("task_weights") if self.uncertainty is None else self.uncertainty(losses)
+        if self.recovery.objective.in_batch_weight:
+            tower, log_q = self.model.dense, self.get_buffer("log_q")
+            assert isinstance(tower, TwoTower)
+            in_batch = in_batch_loss(tower, embedded, batch.ids, batch.labels, log_q)
+            value = value + self.recovery.objective.in_batch_weight * in_batch
         self.last_loss = value.detach()
         if self.recovery.embedding_l2:
             value = value + self.recovery.embedding_l2 * embedded.float().square().sum() / len(batch.ids)

@@ -59,14 +59,14 @@ def trained() -> dict[str, Any]:
     import torch
 
     from autocompress.compress.plan import Recovery
-    from autocompress.models.dcnv2 import build
+    from autocompress.models.recommender import build
     from autocompress.training.fit import FRESH, fit
     from autocompress.training.precision import fastest_precision
 
     (config,) = compose(OVERRIDES)
     data = dataset()
     torch.manual_seed(0)
-    model = build(config.teacher.shape, data.schema.field_names, data.encoder.rows, len(data.schema.tasks))
+    model = build(config.teacher.shape, data.schema, data.encoder.rows)
     training = config.teacher.training.model_dump(exclude={"patience"})
     recovery = Recovery(**{**training, "epochs": 1, "batch_size": BATCH})
     started = time.perf_counter()

@@ -24,7 +24,7 @@ from autocompress.compress.plan import Recovery
 from autocompress.config.compose import compose
 from autocompress.data.store import Dataset, prepare
 from autocompress.measure.bootstrap import auc
-from autocompress.models.dcnv2 import Recommender
+from autocompress.models.recommender import Recommender
 from autocompress.search.config import SearchConfig
 from autocompress.storage import write_json
 from autocompress.training.fit import WARM, fit, predict_logits

@@ -33,13 +33,13 @@ Scores = NDArray[np.float32]
 def autocompress(data: Dataset, fast: bool) -> tuple[float, Scores]:
     """Seconds of an epoch and scores of the test rows; `fast`: bf16 and a dense part that is compiled already."""
     from autocompress.compress.plan import Recovery
-    from autocompress.models.dcnv2 import build
-    from autocompress.models.shape import ModelShape
+    from autocompress.models.dcnv2 import DCNv2Shape
+    from autocompress.models.recommender import build
     from autocompress.training.fit import FRESH, fit, predict_logits
 
     torch.manual_seed(SEED)
-    shape = ModelShape(embedding_dim=DIM, cross_layers=CROSS, cross_rank=None, tower=TOWER)
-    model = build(shape, data.schema.field_names, data.encoder.rows, 1)
+    shape = DCNv2Shape(embedding_dim=DIM, cross_layers=CROSS, cross_rank=None, tower=TOWER)
+    model = build(shape, data.schema, data.encoder.rows)
     recovery = Recovery(epochs=1, batch_size=BATCH, learning_rate=1e-3, embedding_learning_rate=0.06)
     started = time.perf_counter()
     fit(

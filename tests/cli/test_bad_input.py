@@ -23,6 +23,7 @@ WRONG = {
     "removal of what is absent": (["~stduy"], ["~stduy", "did you mean 'study'?"]),
     "addition of what exists": (["+study.n_trials=3"], ["study.n_trials", "exists already"]),
     "flag": (["--mutlirun"], ["--mutlirun", "did you mean '--multirun'?"]),
+    "flag that has a value": (["search=ads", "--cgf", "job"], ["--cgf", "did you mean '--cfg'?"]),
     "value of a flag": (["--cfg", "jbo"], ["jbo", "job"]),
     "package to show": (["--cfg", "job", "-p", "nope"], ["nope"]),
     "pickle": (["--experimental-rerun=x"], ["--experimental-rerun", "pickle"]),

@@ -1,11 +1,14 @@
+import shlex
 import subprocess
 import sys
 import time
 
 import pytest
 
+from autocompress.cli.help import SUBCOMMANDS, help_text
 from autocompress.cli.main import main
 from autocompress.config.folders import groups, packaged
+from tests.cli.stand_ins import Calls
 
 HEAVY = ("torch", "pytorch_lightning", "lightning", "mlflow", "optuna", "hydra", "omegaconf", "polars", "onnxruntime")
 COMMANDS = [["--help"], ["search", "--help"], ["rows", "-h"], ["predict", "--help"], ["measure", "--help"]]
@@ -24,6 +27,19 @@ def test_help_names_every_subcommand_and_every_option_of_every_group(capsys: pyt
     words = capsys.readouterr().out.replace(",", " ").split()
     expected = {"search", "rows", "predict", "measure", *groups(), *(o for found in groups().values() for o in found)}
     assert expected - set(words) == set()
+
+
+def examples() -> list[str]:
+    """Every example command of every help, without the words about it."""
+    lines = [line.strip() for subcommand in (None, *SUBCOMMANDS) for line in help_text(subcommand).splitlines()]
+    commands = [line.partition("   ")[0] for line in lines if line.startswith("python -m autocompress ")]
+    return list(dict.fromkeys(commands))
+
+
+@pytest.mark.parametrize("command", examples())
+def test_every_example_of_the_help_is_accepted(command: str, calls: Calls) -> None:
+    assert main(shlex.split(command)[3:]) == 0
+    assert len(calls.given) == (0 if "--cfg" in command else 3 if "-m search" in command else 1)
 
 
 @pytest.mark.parametrize("items", COMMANDS, ids=" ".join)

@@ -76,13 +76,33 @@ def test_a_crash_keeps_its_exception(calls: Calls, monkeypatch: pytest.MonkeyPat
 
 def test_rows_takes_its_own_keys_out_of_the_overrides(calls: Calls) -> None:
     assert main(["rows", "search=ads", "split=valid", "output=rows.parquet", "data=ads_simulator"]) == 0
-    data, _, _, split, output = calls.given[0]
+    data, _, _, split, output, _ = calls.given[0]
     assert (data["kind"], split, output) == ("ads_simulator", "valid", Path("rows.parquet"))
 
 
 def test_rows_writes_the_test_split_unless_told_otherwise(calls: Calls) -> None:
     main(["rows", "output=rows.parquet"])
     assert calls.given[0][3] == "test"
+
+
+def test_rows_prints_what_is_said_of_the_data(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["rows", "output=rows.parquet"])
+    calls.given[0][5]("price: number")
+    assert capsys.readouterr().out == "price: number\n"
+
+
+@pytest.mark.parametrize("items", [["search=ads"], ["rows", "output=rows.parquet"]], ids=["search", "rows"])
+def test_where_a_preparation_fails_its_one_line_stands_alone(
+    items: list[str], empty_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"{row % 7},{row % 11}.5,{row % 2 if row < 200 else 0}\n" for row in range(300)]
+    (empty_folder / "log.csv").write_text("id,amount,click\n" + "".join(lines))
+    log = ["data=table", "data.path=log.csv", "data.label=click", "data.split={by: order}"]
+    assert main([*items, *log, f"cache={empty_folder}/cache"]) == 2
+    printed = capsys.readouterr()
+    assert "always 0" in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
 
 
 def test_predict_is_given_three_paths(calls: Calls) -> None:

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from autocompress.artefact.bundle import Bundle, write_bundle
+from autocompress.cli.main import main
 from autocompress.data.cleaning import Cleaning
 from autocompress.data.sources.ads_simulator import AdsSimulator
 from autocompress.data.sources.kuairand import LOGS, USERS, VIDEOS
@@ -85,6 +86,21 @@ def refused(folder: Path, one_line: Callable[[list[str], list[str]], str]) -> Re
     return check
 
 
+@pytest.fixture
+def refused_log(folder: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """As `refused`, for a fault in the log: what is known of it is printed before, as it explains the fault."""
+
+    def check(items: list[str], expected: list[str]) -> None:
+        assert main(items) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("autocompress: error: ")
+        assert said.count("\n") == 1
+        assert [part for part in expected if part not in said] == []
+        assert [path.name for path in folder.iterdir()] == []
+
+    return check
+
+
 @pytest.mark.parametrize(("items", "expected"), WRONG_VALUES.values(), ids=WRONG_VALUES)
 def test_a_wrong_value_is_refused_before_anything_is_written(
     items: list[str], expected: list[str], refused: Refused
@@ -143,26 +159,29 @@ def test_a_log_that_is_wrong_is_refused_before_anything_is_written(
     name: str,
     change: Callable[[pl.DataFrame], pl.DataFrame],
     expected: list[str],
-    refused: Refused,
+    refused_log: Refused,
     tmp_path: Path,
     cache: Path,
 ) -> None:
     before = sorted(cache.glob("data/*"))
-    refused(["search=ads", "data=kuairand", f"data.root={edited(tmp_path, name, change)}"], expected)
+    refused_log(["search=ads", "data=kuairand", f"data.root={edited(tmp_path, name, change)}"], expected)
     assert sorted(cache.glob("data/*")) == before
 
 
 @pytest.mark.skipif(not KUAIRAND.is_dir(), reason=f"{KUAIRAND} is absent")
-def test_a_log_that_is_no_parquet_file_is_named(refused: Refused, tmp_path: Path) -> None:
+def test_a_log_that_is_no_parquet_file_is_named(refused_log: Refused, tmp_path: Path) -> None:
     root = edited(tmp_path, LATE, lambda rows: rows)
     (root / LATE).write_text("a,b\n1,2\n")
-    refused(["search=ads", "data=kuairand", f"data.root={root}"], ["data.root", LATE, "cannot be read"])
+    refused_log(["search=ads", "data=kuairand", f"data.root={root}"], ["data.root", LATE, "cannot be read"])
 
 
 GOOD = b"id,amount,click\n" + b"".join(b"%d,%d.5,%d\n" % (row % 7, row % 11, row % 2) for row in range(300))
 WRONG_FILES: dict[str, tuple[bytes, list[str], list[str]]] = {
     "mixed types": (GOOD + b"1,much,0\n", [], ["b.csv", "'amount'", "'much'", "row 301"]),
-    "not UTF-8": (GOOD + b"caf\xe9,1.5,0\n", [], ["b.csv", "not UTF-8", "row 301"]),
+    "bad label": (GOOD + b"1,1.5,7\n", [], ["b.csv", "'click' holds 7 in row 301", "1 or 0"]),
+    "label in words": (GOOD + b"1,1.5,maybe\n", [], ["b.csv", "'click' holds 'maybe' in row 301"]),
+    "a pattern for a name": (GOOD.replace(b"id,", b"*,"), [], ["column '*': rename it"]),
+    "not UTF-8": (GOOD + b"caf\xe9,1.5,0\n", [], ["b.csv", "not UTF-8", "row 301", "column 'id'"]),
     "empty among good ones": (b"", [], ["b.csv is empty"]),
     "another column": (GOOD.replace(b"amount", b"amounts"), [], ["b.csv", "no column 'amount'", "'amounts'"]),
     "too many cells": (GOOD + b"1,1.5,0,9\n", [], ["b.csv", "more than 3 cells", "line 302"]),
@@ -175,14 +194,14 @@ WRONG_FILES: dict[str, tuple[bytes, list[str], list[str]]] = {
 
 @pytest.mark.parametrize(("content", "more", "expected"), WRONG_FILES.values(), ids=WRONG_FILES)
 def test_a_plain_file_that_is_wrong_is_refused_before_anything_is_written(
-    content: bytes, more: list[str], expected: list[str], refused: Refused, tmp_path: Path, cache: Path
+    content: bytes, more: list[str], expected: list[str], refused_log: Refused, tmp_path: Path, cache: Path
 ) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
     (logs / "a.csv").write_bytes(GOOD)
     (logs / "b.csv").write_bytes(content)
     before = sorted(cache.glob("data/*"))
-    refused(["search=ads", "data=table", f"data.path={logs}", "data.label=click", *more], expected)
+    refused_log(["search=ads", "data=table", f"data.path={logs}", "data.label=click", *more], expected)
     assert sorted(cache.glob("data/*")) == before
 
 
@@ -268,10 +287,10 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(output: str
     refused(["predict", "artefact=a", "input=i", f"output={output}"], ["output=/"])
 
 
-def test_a_root_that_is_not_set_or_not_there_is_named(refused: Refused) -> None:
-    refused(["data=kuairand"], ["data.root is not set"])
-    refused(["data=kuairand", "data.root=/nowhere"], ["data.root: /nowhere/log", "does not exist"])
-    refused(["rows", "data=kuairand", "data.root=/nowhere", "output=made/rows.parquet"], ["data.root: /nowhere/log"])
+def test_a_root_that_is_not_set_or_not_there_is_named(refused_log: Refused) -> None:
+    refused_log(["data=criteo"], ["data.root is not set"])
+    refused_log(["data=kuairand", "data.root=/nowhere"], ["data.root=/nowhere is no folder", "kuairand.com"])
+    refused_log(["rows", "data=kuairand", "data.root=/nowhere", "output=made/rows.parquet"], ["data.root=/nowhere"])
 
 
 def test_of_several_jobs_one_that_is_wrong_stops_all(refused: Refused) -> None:

@@ -16,12 +16,13 @@ from autocompress import family
 from autocompress.artefact.export import export
 from autocompress.compress.plan import PACKAGE
 from autocompress.compress.transform import Context, Transform
-from autocompress.models.dcnv2 import Recommender, build
-from autocompress.models.shape import ModelShape
+from autocompress.models.dcnv2 import DCNv2Shape
+from autocompress.models.recommender import Recommender, build
+from autocompress.models.shape import Shape
 from autocompress.schema import Field, Schema, Task
 
 KINDS = cast(Mapping[str, type[Transform]], family.members(PACKAGE))
-SHAPE = ModelShape(embedding_dim=8, cross_layers=1, cross_rank=16, tower=(32, 16))
+SHAPE = DCNv2Shape(embedding_dim=8, cross_layers=1, cross_rank=16, tower=(32, 16))
 ROWS = (401, 301, 201, 101, 12)
 SCHEMA = Schema(
     fields=(*(Field(name=name) for name in ("user", "item", "city", "device")), Field(name="price", kind="numeric")),
@@ -33,10 +34,10 @@ def transform(kind: str, knobs: Mapping[str, Any]) -> Transform:
     return cast(Transform, family.parse(PACKAGE, {"kind": kind, **knobs}))
 
 
-def new_model(seed: int = 0, shape: ModelShape = SHAPE) -> Recommender:
+def new_model(seed: int = 0, shape: Shape = SHAPE) -> Recommender:
     """The same weights for the same seed, of a size at which every part of the model moves the scores."""
     torch.manual_seed(seed)
-    model = build(shape, SCHEMA.field_names, ROWS, len(SCHEMA.tasks))
+    model = build(shape, SCHEMA, ROWS)
     with torch.no_grad():
         for table in model.bank.tables:
             table.copy_(torch.randn(table.shape) * 0.5)

@@ -15,7 +15,7 @@ import pytest
 from autocompress.artefact.bundle import MANIFEST, MODEL, Bundle, open_bundle, verify, write_bundle
 from autocompress.data import encode
 from autocompress.errors import UserError
-from autocompress.models.dcnv2 import Recommender
+from autocompress.models.recommender import Recommender
 from tests.contracts.small_model import ROWS, SCHEMA, Exporter, new_context, new_model, transform
 
 FILES = {MODEL, "encoder.parquet", "schema.json", "plan.json", "records.json", "lineage.json", MANIFEST}

@@ -7,7 +7,20 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from autocompress.compress.plan import Objective
-from autocompress.training.objective import loss
+from autocompress.errors import UserError
+from autocompress.training.objective import task_losses
+from autocompress.training.task_weights import Uncertainty, fixed
+
+
+def loss(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    soft: torch.Tensor | None,
+    objective: Objective,
+    weights: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """What is minimised where every task counts once."""
+    return task_losses(logits, labels, soft, objective, weights).sum()
 
 
 def rows(count: int = 256, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -94,3 +107,24 @@ def test_a_row_of_weight_2_counts_as_two_rows_and_one_of_weight_0_not_at_all(wei
     weighted = loss(logits, labels, soft, objective, torch.tensor([2.0, 1.0, 0.0, 1.0]))
     take = [0, 0, 1, 3]
     torch.testing.assert_close(weighted, loss(logits[take], labels[take], soft[take], objective))
+
+
+def test_a_task_of_weight_0_does_not_count_and_one_that_is_not_named_counts_once() -> None:
+    logits, labels, _ = rows()
+    losses = task_losses(logits, labels, None, Objective())
+    assert losses @ fixed({"click": 0.0}, ["click", "buy"]) == losses[1]
+
+
+def test_a_weight_of_no_task_is_named_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"task_weights.clik: no task; allowed: buy, click \(did you mean 'click'\?\)"):
+        fixed({"clik": 2.0}, ["click", "buy"])
+
+
+def test_learnt_weights_end_where_each_task_s_is_the_inverse_of_twice_its_loss() -> None:
+    losses, uncertainty = torch.tensor([0.1, 0.6]), Uncertainty(2)
+    optimizer = torch.optim.SGD(uncertainty.parameters(), lr=0.5)
+    for _ in range(500):
+        optimizer.zero_grad()
+        torch.autograd.backward(uncertainty(losses))
+        optimizer.step()
+    torch.testing.assert_close(torch.exp(-uncertainty.log_variance), 1 / (2 * losses), rtol=1e-3, atol=1e-3)

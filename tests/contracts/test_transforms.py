@@ -18,8 +18,8 @@ from autocompress.artefact.export import parity
 from autocompress.artefact.runtime import open_session, score
 from autocompress.compress.plan import Plan, Stage
 from autocompress.compress.transform import Record, Transform
-from autocompress.models.dcnv2 import Recommender
 from autocompress.models.quantized_linear import QuantizedLinear
+from autocompress.models.recommender import Recommender
 from autocompress.search.space import legal_order
 from autocompress.search.trial import PARITY_BOUND
 from tests.contracts.small_model import (

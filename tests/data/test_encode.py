@@ -261,5 +261,5 @@ def test_a_vector_is_taken_as_it_is_and_another_width_is_named() -> None:
     schema = Schema(fields=(Field(name="item"),), tasks=TASKS, vectors=(Vector(name="text", width=2),))
     frame = pl.DataFrame({"item": [1, 2], "text": [[0.5, -1.0], None]})
     assert encode_vector(frame, schema.vectors[0], fitted_on(frame, schema)).tolist() == [[0.5, -1.0], [0.0, 0.0]]
-    with pytest.raises(UserError, match=r"'text' holds a vector of 3 numbers in row 1 .* its width is 2"):
+    with pytest.raises(UserError, match=r"'text' holds a vector of 3 numbers in row 2 .* its width is 2"):
         fitted_on(pl.DataFrame({"item": [1, 2], "text": [[0.5, 1.0], [1.0, 2.0, 3.0]]}), schema)

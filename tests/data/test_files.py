@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -15,7 +16,8 @@ from moto.server import ThreadedMotoServer
 from polars.testing import assert_frame_equal
 
 from autocompress.data import files
-from autocompress.data.files import chunks, content, find, sample
+from autocompress.data.files import chunks, content, find
+from autocompress.data.sample import sample
 from autocompress.data.scan import Types
 from autocompress.errors import UserError
 
@@ -37,8 +39,8 @@ def write(path: Path, frame: pl.DataFrame = ROWS, separator: str = ",", header: 
 
 def read(path: str, types: Types | None = None) -> pl.DataFrame:
     found = find(path)
-    rows = sample(found)
-    return pl.concat([part for _, _, part in chunks(found, types or dict(rows.schema))])
+    taken = sample(found)
+    return pl.concat([part for _, _, part in chunks(taken.files, types or dict(taken.rows.schema))])
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.csv", "a.csv.gz", "a.jsonl"])
@@ -177,6 +179,19 @@ def test_bytes_that_are_no_utf8_are_named_with_their_row(tmp_path: Path) -> None
     assert f"{tmp_path / 'a.csv'} is not UTF-8 in row 3" in fault(str(tmp_path / "a.csv"))
 
 
+def test_bytes_that_are_no_utf8_are_named_with_their_column_whatever_replacement_came_before(tmp_path: Path) -> None:
+    rows = 'a,b\n"\ufffd\n",1\nyy,2\n'.encode() + b"3,caf\xe9\n"
+    (tmp_path / "a.csv").write_bytes(rows)
+    assert f"{tmp_path / 'a.csv'} is not UTF-8 in row 3, column 'b': 'caf\ufffd'" in fault(str(tmp_path / "a.csv"))
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(rows))
+    assert "is not UTF-8 in row 3, column 'b'" in fault(str(tmp_path / "b.csv.gz"))
+
+
+def test_a_header_that_is_no_utf8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"caf\xe9,b\nth\xe9,1\n")
+    assert "is not UTF-8 in its header: 'caf\ufffd'" in fault(str(tmp_path / "a.csv"))
+
+
 def test_utf16_is_refused_by_its_mark(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("a,b\nx,1\n".encode("utf-16"))
     assert f"{tmp_path / 'a.csv'} is UTF-16: write it as UTF-8" in fault(str(tmp_path / "a.csv"))
@@ -187,9 +202,125 @@ def test_a_line_with_too_many_cells_is_named(tmp_path: Path) -> None:
     assert "has more than 2 cells in line 3" in fault(str(tmp_path / "a.csv"))
 
 
+def test_a_line_with_too_many_cells_is_named_where_a_quoted_cell_holds_a_line_break(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('a,b\n"x\ny,z",2\n1,2\n1,2,3\n')
+    assert "has more than 2 cells in line 5: '1,2,3'" in fault(str(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize("name", ["*", "^a.*$"])
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_a_column_whose_name_is_a_pattern_of_polars_is_refused(tmp_path: Path, name: str, ending: str) -> None:
+    path = write(tmp_path / f"a.{ending}", ROWS.rename({"n": name}))
+    assert f"has a column {name!r}: rename it" in fault(str(path))
+
+
+def test_packed_parquet_is_refused_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet").rename(tmp_path / "a.parquet.gz")
+    assert f"{path} is packed Parquet: unpack it" in fault(str(path))
+
+
+def test_arrays_and_wide_integers_are_read_as_lists_and_integers(tmp_path: Path) -> None:
+    lists = pl.Series([[1, 2], [3, 4]], dtype=pl.Array(pl.Int64, 2))
+    pl.DataFrame({"l": lists, "i": pl.Series([1, 2], dtype=pl.Int128)}).write_parquet(tmp_path / "a.parquet")
+    assert read(str(tmp_path / "a.parquet")).schema == {"l": pl.List(pl.Int64), "i": pl.Int64}
+    pl.DataFrame({"l": lists, "i": pl.Series([1, 2**70], dtype=pl.Int128)}).write_parquet(tmp_path / "a.parquet")
+    assert f"column 'i' holds '{2**70}' in row 2" in fault(str(tmp_path / "a.parquet"))
+
+
+# JSON lines
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"n": "many", "x": 1.5}', "column 'n' holds 'many' in row 3: its other values are Int64"),
+        (b'{"n": 1.5}', "column 'n' holds 1.5 in row 3: its other values are Int64"),
+        (b'{"n": [1], "x": 1.5}', "column 'n' holds [1] in row 3: its other values are Int64"),
+        (b'{"x": true}', "column 'x' holds True in row 3: its other values are Float64"),
+        (b'{"l": [1, "b"]}', "column 'l' holds [1, 'b'] in row 3: its other values are List(Int64)"),
+        (b'{"l": 1}', "column 'l' holds 1 in row 3: its other values are List(Int64)"),
+        (b'{"n": 1, "t": "caf\xe9"}', "column 't' holds 'caf\ufffd' in row 3: it is not UTF-8"),
+        (b'{"n": 1, "t": \xe9}', "is not UTF-8 in line 4"),
+        (b"5", "has no JSON object in line 4: '5'"),
+    ],
+)
+def test_a_json_value_that_does_not_fit_is_named_with_column_and_row(tmp_path: Path, line: bytes, said: str) -> None:
+    types: Types = {"n": pl.Int64(), "x": pl.Float64(), "t": pl.String(), "l": pl.List(pl.Int64)}
+    start = b'{"n": 1, "x": 1, "t": "\xef\xbf\xbd", "l": [1]}\n\n{"n": null, "l": []}\n'
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(start)
+    taken = sample(find(str(path)))
+    for name, content_of in (("a.jsonl", start + line + b"\n"), ("b.jsonl.gz", gzip.compress(start + line + b"\n"))):
+        (tmp_path / name).write_bytes(content_of)
+        with pytest.raises(UserError) as caught:
+            list(chunks(replace(taken.files, paths=(str(tmp_path / name),)), types))
+        assert f"{tmp_path / name}" in str(caught.value)
+        assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["[2]", '{"b": 2}', "true"])
+def test_values_of_two_shapes_in_the_sample_are_named(tmp_path: Path, value: str) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"a": 1}}\n{{"a": {value}}}\n')
+    assert "in row 2: the first one is a value" in fault(str(tmp_path / "a.jsonl"))
+
+
+# what is read otherwise than it stands there is said
+
+
+def test_words_for_missing_among_numbers_are_missing_in_every_part_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "CHUNK", 2)
+    (tmp_path / "a.csv").write_text("a,b,c\n1, ?,x\n-,2,?\n")
+    (tmp_path / "b.csv").write_text("a,b,c\n-,None,y\n2, ?,-\n")
+    taken = sample(find(str(tmp_path)))
+    assert taken.rows.rows() == [(1, None, "x"), (None, 2, "?"), (None, None, "y"), (2, None, None)]
+    assert taken.notes == (" ?, - (in numbers: a, b) is read as missing in every column",)
+    again = pl.concat([part for _, _, part in chunks(taken.files, dict(taken.rows.schema))])
+    assert_frame_equal(again, taken.rows)
+
+
+def test_columns_of_a_later_file_alone_are_said(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv")
+    write(tmp_path / "b.csv", ROWS.with_columns(more=1, most=2))
+    said = f"{tmp_path / 'b.csv'}: not read, as {tmp_path / 'a.csv'} lacks it: more, most"
+    assert sample(find(str(tmp_path))).notes == (said,)
+
+
+def test_notes_of_many_files_are_cut_short(tmp_path: Path) -> None:
+    for number in range(12):
+        write(tmp_path / f"{number:02d}.csv", ROWS.with_columns(more=1) if number else ROWS)
+    notes = sample(find(str(tmp_path))).notes
+    assert len(notes) == 9
+    assert notes[-1] == "and 3 more such lines"
+
+
+def test_a_name_that_stands_twice_in_a_header_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b,a\n1,2,3\n")
+    (note,) = sample(find(str(tmp_path / "a.csv"))).notes
+    assert "'a' stands twice in the header: the later one is read as 'a_duplicated_0'" in note
+
+
+def test_rows_with_too_few_cells_are_counted_and_said(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('a,b\n"x\ny",2\nz\nw,\n\nv\n')
+    (note,) = sample(find(str(tmp_path / "a.csv"))).notes
+    assert note.endswith("2 of its first 5 rows have too few cells, as in line 4")
+    (tmp_path / "a.csv").write_text('a,b\n"x\ny",2\nz,\n')
+    assert sample(find(str(tmp_path / "a.csv"))).notes == ()
+
+
+def test_a_row_of_the_sample_knows_its_file_and_its_place_there(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        write(tmp_path / name)
+    taken = sample(find(str(tmp_path)), 5)
+    assert [(Path(path).name, row) for path, row in map(taken.place, range(5))] == [
+        ("a.csv", 1), ("a.csv", 2), ("a.csv", 3), ("b.csv", 1), ("b.csv", 2),
+    ]  # fmt: skip
+
+
 def test_a_line_that_is_no_json_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"a": 1}\n{"a": \n')
-    assert "has no JSON in line 2" in fault(str(tmp_path / "a.jsonl"))
+    assert "has no JSON object in line 2" in fault(str(tmp_path / "a.jsonl"))
 
 
 def test_a_json_array_is_refused_with_what_is_wanted(tmp_path: Path) -> None:
@@ -240,6 +371,12 @@ def test_a_file_in_an_object_store_that_is_written_again_has_another_digest(buck
     before = content(found)
     boto3.client("s3").upload_file(str(write(tmp_path / "b.parquet", ROWS.head(2))), "logs", "day2/b.parquet")
     assert content(found) != before == before
+
+
+def test_a_fault_in_a_file_of_an_object_store_is_explained(bucket: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"a,b\n1,x\n2,caf\xe9\n")
+    boto3.client("s3").upload_file(str(tmp_path / "a.csv"), "logs", "bad/a.csv")
+    assert f"{bucket}/bad/a.csv is not UTF-8 in row 2, column 'b'" in fault(f"{bucket}/bad/a.csv")
 
 
 def test_an_object_store_without_such_files_says_so(bucket: str) -> None:

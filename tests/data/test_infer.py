@@ -11,7 +11,7 @@ import pytest
 
 from autocompress.data.findings_table import WIDTH, table_text
 from autocompress.data.infer import Finding, Named, infer
-from autocompress.data.label import binary, meaning
+from autocompress.data.label import allowed, binary, is_bad, meaning
 from autocompress.errors import UserError
 from autocompress.schema import Field, Sequence, Task, Vector
 
@@ -93,8 +93,23 @@ def test_lists_are_sequences_and_lists_of_numbers_of_one_width_are_vectors() -> 
     text = found("tags", ["a|b|c"] * (ROWS - 1) + ["a"])
     assert isinstance(text.input, Sequence)
     assert text.input.separator == "|"
+    brackets = found("tags", ["[3, 5]", '["x"]', "[]", "[7,8,9]"] * (ROWS // 4))
+    assert isinstance(brackets.input, Sequence)
+    assert (brackets.input.separator, brackets.input.length) == (",", 3)
     vector = found("embedding", [[0.5, float(row)] for row in range(ROWS)])
     assert vector.input == Vector(name="embedding", width=2)
+
+
+@pytest.mark.parametrize("cell", ["[0.5, {}]", "0.5 {}", "[0.5 {}]", "0.5|{}", " -5e-1  {} "])
+def test_texts_of_equally_many_numbers_are_vectors(cell: str) -> None:
+    finding = found("embedding", [cell.format(row) for row in range(ROWS)])
+    assert finding.input == Vector(name="embedding", width=2)
+
+
+@pytest.mark.parametrize("cell", ["12 {}", "{}.5", "0.5 x{}", "a b{}"])
+def test_texts_of_whole_numbers_of_one_number_or_of_words_are_no_vectors(cell: str) -> None:
+    assert found("text", [cell.format(row % 40) for row in range(ROWS)]).role == "categorical"
+    assert found("text", ["0.5 1", "0.5"] * (ROWS // 2)).role == "categorical"
 
 
 @pytest.mark.parametrize(
@@ -162,6 +177,7 @@ def ones(values: list[Any], positive: tuple[str, ...] | None = None) -> list[int
         ([1, 3, 5, None], (">=3",), [0, 1, 1, None]),
         ([1, 3, 5], ("3", "5"), [0, 1, 1]),
         (["a", "b", "c"], ("b",), [0, 1, 0]),
+        (["yes", "NO", " True", "f", None], None, [1, 0, 1, 0, None]),
         ([0] * 200 + [1, 7], None, [0] * 200 + [1, None]),
     ],
 )
@@ -186,3 +202,20 @@ def test_a_label_that_does_not_say_what_counts_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=said):
         ones(values, positive)
+
+
+@pytest.mark.parametrize(
+    ("values", "bad", "said"),
+    [
+        ([0] * 200 + [1, None, 7], 7, "1 or 0"),
+        ([0.0] * 200 + [1.0, float("nan"), 0.5], 0.5, "1 or 0"),
+        (["Yes", "no"] * 200 + [None, "maybe"], "maybe", "yes or no, true or false, 1 or 0"),
+    ],
+)
+def test_a_value_of_a_label_that_counts_as_nothing_is_bad_and_a_missing_one_is_not(
+    values: list[Any], bad: Any, said: str
+) -> None:
+    column = pl.Series("y", values)
+    found = meaning(column, None, "data.positive")
+    assert column.to_frame().filter(is_bad(pl.col("y"), found))["y"].to_list() == [bad]
+    assert allowed(found) == said

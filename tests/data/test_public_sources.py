@@ -6,6 +6,7 @@ Real samples are read from `../shared/data`, beside the repository; their tests 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import tarfile
 import threading
@@ -24,11 +25,12 @@ from autocompress.data import delimited
 from autocompress.data.download import Remote
 from autocompress.data.public import CACHE, PublicSet, public_file, public_folder
 from autocompress.data.source import RowSource
-from autocompress.data.sources import census_income
+from autocompress.data.sources import census_income, kuairand
 from autocompress.data.sources.avazu import Avazu
 from autocompress.data.sources.census_income import COLUMNS, CensusIncome
 from autocompress.data.sources.criteo import Criteo
 from autocompress.data.sources.frappe import CHECKSUMS, Frappe
+from autocompress.data.sources.kuairand import HISTORY, LOGS, PUBLISHED, USERS, VIDEOS, KuaiRand
 from autocompress.data.split import AtRandom, ByColumn, ByTime, InOrder, assign
 from autocompress.errors import UserError
 
@@ -36,8 +38,9 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 CRITEO, CENSUS = SHARED / "criteo_raw8k", SHARED / "census_income_kdd"
 needs_criteo = pytest.mark.skipif(not CRITEO.is_dir(), reason=f"{CRITEO} is absent")
 needs_census = pytest.mark.skipif(not CENSUS.is_dir(), reason=f"{CENSUS} is absent")
-Kind = type[Criteo] | type[Avazu] | type[Frappe] | type[CensusIncome]
-SOURCES: list[Kind] = [Criteo, Avazu, Frappe, CensusIncome]
+Kind = type[Criteo] | type[Avazu] | type[Frappe] | type[CensusIncome] | type[KuaiRand]
+SOURCES: list[Kind] = [Criteo, Avazu, Frappe, CensusIncome, KuaiRand]
+FIRST_FILE: dict[Kind, str] = {CensusIncome: "census-income.data", KuaiRand: PUBLISHED[0]}
 
 
 def rows(source: RowSource) -> pl.DataFrame:
@@ -81,27 +84,48 @@ MARRIED_NEVER = CENSUS_LINE.replace("Widowed", "Never married").replace("73,", "
 GRADUATE = CENSUS_LINE.replace("High school graduate", "Bachelors degree(BA AB BS)").replace("- 50000.", "50000+.")
 
 
+KUAIRAND_HEADER = (
+    "user_id,video_id,date,hourmin,time_ms,is_click,is_like,is_follow,is_comment,is_forward,is_hate,long_view,"
+    "play_time_ms,duration_ms,profile_stay_time,comment_stay_time,is_profile_enter,is_rand,tab\n"
+)
+USER_HEADER = (
+    "user_id,user_active_degree,is_lowactive_period,is_live_streamer,is_video_author,follow_user_num,"
+    "follow_user_num_range,fans_user_num,fans_user_num_range,friend_user_num,friend_user_num_range,register_days,"
+    f"register_days_range,{','.join(f'onehot_feat{number}' for number in range(18))}\n"
+)
+VIDEO_HEADER = (
+    "video_id,author_id,video_type,upload_dt,upload_type,visible_status,video_duration,server_width,server_height,"
+    "music_id,music_type,tag\n"
+)
+
+
+def kuairand_line(user: int, video: int, day: int, time: int, click: int, long_view: int) -> str:
+    return f"{user},{video},{day},1300,{time},{click:d},0,0,0,0,0,{long_view:d},5000,9000,0,0,0,0,1\n"
+
+
+def published_kuairand(folder: Path) -> None:
+    """User 1 saw 60 videos up to 24 April, of which every third for long; user 2 saw nothing."""
+    before = [
+        kuairand_line(1, each % 4, 20220408 + each // 4, 1_000_000 + each, 1, each % 3 == 0) for each in range(60)
+    ]
+    later = [kuairand_line(1, 3, 20220425, 4_600_000, 1, 1), kuairand_line(2, 0, 20220505, 5_000_000, 0, 0)]
+    write(folder / PUBLISHED[0], KUAIRAND_HEADER + "".join(before[:56]))
+    write(folder / PUBLISHED[1], KUAIRAND_HEADER + "".join([*before[56:], *later, later[1]]))
+    users = [f"{user},full_active,0,1,1,514,500+,150,[100,34,30,799,730+{',0' * 18}\n" for user in (1, 2)]
+    write(folder / USERS, USER_HEADER + "".join(users))
+    videos = [f"{video},{video % 2},NORMAL,2022-04-10,Web,0.0,87433.0,720.0,1280.0,9,9.0,39\n" for video in range(4)]
+    write(folder / VIDEOS, VIDEO_HEADER + "".join(videos))
+
+
 # every set
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-def test_a_set_says_where_it_is_from_and_how_it_may_be_used(kind: Kind) -> None:
-    assert kind.address.startswith("https://")
-    assert kind.licence
-    assert kind.citation
-    assert not kind.synthetic
-    for text in (kind.address, kind.licence):
-        assert text in (Path(__file__).parents[2] / "conf" / "data" / f"{kind().kind}.yaml").read_text()
-
-
-@pytest.mark.parametrize("kind", SOURCES)
-def test_a_root_without_the_file_is_refused_with_file_folder_address_and_licence(kind: Kind, tmp_path: Path) -> None:
+def test_a_root_without_the_file_is_refused_with_the_origin_of_the_set(kind: Kind, tmp_path: Path) -> None:
     with pytest.raises(UserError) as refused:
         kind(root=tmp_path).content_digest()
-    for word in ("data.root", str(tmp_path), "census-income.data" if kind is CensusIncome else "train."):
-        assert word in str(refused.value)
-    assert kind.address in str(refused.value)
-    assert kind.licence in str(refused.value)
+    words = ("data.root", str(tmp_path), FIRST_FILE.get(kind, "train."), kind.address, kind.licence, kind.citation)
+    assert [word for word in words if word not in str(refused.value)] == []
     with pytest.raises(UserError, match="is no folder"):
         list(kind(root=tmp_path / "absent").chunks())
 
@@ -164,7 +188,7 @@ def test_plain_files_are_downloaded_into_the_cache_once(
     for name in ("train.txt", "test.txt"):
         (folder / name).write_text(name)
     plain = tuple(Remote(url=f"{url}/{name}") for name in ("train.txt", "test.txt"))
-    public = PublicSet(kind="some", address="a", licence="b", files=("train.txt",), plain=plain)
+    public = PublicSet(kind="some", address="a", licence="b", citation="c", files=("train.txt",), plain=plain)
     for _ in range(2):
         there = public_folder(public, None)
         assert {path.name: path.read_text() for path in there.glob("*.txt")} == {
@@ -183,12 +207,31 @@ def test_downloaded_files_with_other_checksums_are_refused(
         packed.writestr("Set/train.csv", "label\n")
     monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
     public = PublicSet(
-        kind="some", address="a", licence="b", files=("train.csv",), archive=Remote(url=f"{url}/set.zip")
+        kind="some", address="a", licence="b", citation="c", files=("train.csv",), archive=Remote(url=f"{url}/set.zip")
     )
     assert public_file(public, None, ("train.csv.gz", "train.csv")).read_text() == "label\n"
     wrong = public.model_copy(update={"checksums": {"train.csv": "0" * 32}})
     with pytest.raises(UserError, match=r"train\.csv is not the file that was published: md5 .*, wanted 0000"):
         public_folder(wrong, None)
+
+
+def test_the_archive_of_kuairand_is_downloaded_checked_and_read(
+    site: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, url = site
+    (tmp_path / "raw").mkdir()
+    published_kuairand(tmp_path / "raw")
+    archive = folder / "KuaiRand-Pure.tar.gz"
+    with tarfile.open(archive, mode="w:gz") as packed:
+        packed.add(tmp_path / "raw", "KuaiRand-Pure/data")
+    remote = Remote(url=f"{url}/{archive.name}", digest=hashlib.sha256(archive.read_bytes()).hexdigest())
+    monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
+    monkeypatch.setattr(kuairand, "ARCHIVE", remote)
+    assert_frame_equal(rows(KuaiRand()), rows(KuaiRand(root=tmp_path / "raw")))
+    monkeypatch.setenv(CACHE, str(tmp_path / "other"))
+    monkeypatch.setattr(kuairand, "ARCHIVE", remote.model_copy(update={"digest": "0" * 64}))
+    with pytest.raises(UserError, match=r"KuaiRand-Pure\.tar\.gz is not the file that was published: checksum"):
+        rows(KuaiRand())
 
 
 # criteo
@@ -332,6 +375,48 @@ def test_frappe_needs_all_three_files(tmp_path: Path) -> None:
         write(tmp_path / name, FRAPPE_HEADER)
     with pytest.raises(UserError, match=r"has no file test\.csv"):
         Frappe(root=tmp_path).content_digest()
+
+
+# kuairand
+
+
+def test_published_impressions_before_25_april_are_history_of_50_videos_and_no_rows(tmp_path: Path) -> None:
+    published_kuairand(tmp_path)
+    frame = rows(KuaiRand(root=tmp_path))
+    assert frame.select("user_id", "date", "is_click", "long_view").rows() == [(1, 20220425, 1, 1), (2, 20220505, 0, 0)]
+    assert frame["history_len"].to_list() == [60, None]
+    assert frame["hours_since_history"].to_list() == [(4_600_000 - 1_000_059) / 3_600_000, None]
+    # of the last 50 (10 to 59), video 3 is every fourth from 11 on and author 1 has the odd ones; 20 were seen for long
+    counts = frame.select("seen_video", "seen_author", "seen_tag", "long_seen_author", "long_seen_tag")
+    assert counts.rows() == [(13, 25, 50, 10, 20), (0, 0, 0, 0, 0)]
+    assert set(KuaiRand().row_schema().input_names) < set(frame.columns)
+
+
+def test_the_slice_of_kuairand_gives_the_rows_of_the_published_files(tmp_path: Path) -> None:
+    published, cut = tmp_path / "published", tmp_path / "slice"
+    for folder in (published, cut):
+        folder.mkdir()
+        published_kuairand(folder)
+    log = pl.concat([pl.read_csv(published / name) for name in PUBLISHED])
+    for name, days in zip(LOGS, (pl.col("date") < 20220501, pl.col("date") >= 20220501), strict=True):
+        log.filter(pl.col("date") >= 20220425, days).write_parquet(cut / name)
+    before = log.filter(pl.col("date") < 20220425)
+    long = before.filter(pl.col("long_view") == 1)["video_id"].to_list()
+    history = {"user_id": [1], "history_len": [60], "last_time_ms": [1_000_059]}
+    lists = {"watch_seq": [before["video_id"].to_list()[-50:]], "long_watch_seq": [long]}
+    pl.DataFrame({**history, **lists}).write_parquet(cut / HISTORY)
+    assert_frame_equal(rows(KuaiRand(root=cut)), rows(KuaiRand(root=published)))
+    (cut / LOGS[1]).unlink()
+    with pytest.raises(UserError, match=f"has no file {LOGS[1]}"):
+        rows(KuaiRand(root=cut))
+
+
+def test_a_published_log_without_a_column_is_named(tmp_path: Path) -> None:
+    published_kuairand(tmp_path)
+    text = (tmp_path / PUBLISHED[1]).read_text()
+    write(tmp_path / PUBLISHED[1], text.replace("is_rand,tab", "is_rand,tabs"))
+    with pytest.raises(UserError, match=rf"{PUBLISHED[1]} has no column 'tab' \(did you mean 'tabs'\?\)"):
+        rows(KuaiRand(root=tmp_path))
 
 
 # census income

@@ -59,7 +59,7 @@ def test_a_vocabulary_that_would_not_fit_is_refused_with_column_row_and_a_way_ou
     few = [frame({"item": "a"}, {"item": "b"}), frame({"item": "c"}, {"item": "a"})]
     assert spool.write(few, EVERYTHING, None, tmp_path).rows == 4
     many = [*few, frame({"item": "a"}, {"item": "d"})]
-    with pytest.raises(UserError, match=r"'item' has more than 3 distinct .* row 5 of the log.*encoding: hash"):
+    with pytest.raises(UserError, match=r"'item' has more than 3 distinct .* row 6 of the log.*encoding: hash"):
         spool.write(many, EVERYTHING, None, tmp_path)
 
 
@@ -72,3 +72,38 @@ def test_a_log_without_a_row_is_refused(tmp_path: Path) -> None:
 def test_a_missing_column_is_named(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"column '{name}' is missing"):
         spool.write([frame({}).drop(name)], EVERYTHING, None, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["labels", "fingerprints", "truth", "a/b", "x" * 500])
+def test_an_input_of_any_name_has_a_file_of_its_own(name: str, tmp_path: Path) -> None:
+    schema = Schema(fields=(Field(name=name), Field(name=f"{name}2", kind="numeric")), tasks=CLICK)
+    parts = [pl.DataFrame({name: ["a", "b"], f"{name}2": [1.0, start], "click": [0, 1]}) for start in (2.0, 3.0)]
+    rows = spool.write(parts, schema, None, tmp_path)
+    assert rows.values[name].gather(rows.array(name).tolist()).to_list() == ["a", "b"] * 2
+    assert rows.array(f"{name}2").tolist() == [1.0, 2.0, 1.0, 3.0]
+    assert rows.labels().ravel().tolist() == [0, 1, 0, 1]
+    assert rows.fingerprints()[0] == rows.fingerprints()[2]
+    assert len(np.unique(rows.fingerprints())) == 3
+
+
+def test_names_that_begin_alike_have_files_of_their_own(tmp_path: Path) -> None:
+    one, other = "n" * 100 + "1", "n" * 100 + "2"
+    schema = Schema(fields=(Field(name=one, kind="numeric"), Field(name=other, kind="numeric")), tasks=CLICK)
+    rows = spool.write([pl.DataFrame({one: [1.0], other: [2.0], "click": [1]})], schema, None, tmp_path)
+    assert (rows.array(one).tolist(), rows.array(other).tolist()) == ([1.0], [2.0])
+
+
+def test_a_label_that_is_neither_0_nor_1_is_named_with_its_row_counted_from_1(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"label 'click' of task 'click' holds 2 in row 3 of the log"):
+        spool.write([frame({}, {}), frame({"click": 2})], EVERYTHING, None, tmp_path)
+
+
+def test_a_vector_of_another_width_is_named_with_its_row_in_the_log(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"'text' holds a vector of 1 numbers in row 4 of the log: its width is 2"):
+        spool.write([frame({}, {}), frame({}, {"text": [0.5]})], EVERYTHING, None, tmp_path)
+
+
+def test_an_input_with_the_name_of_a_key_is_refused(tmp_path: Path) -> None:
+    schema = Schema(fields=(Field(name="key:time"),), tasks=CLICK)
+    with pytest.raises(UserError, match="input 'key:time' must have another name"):
+        spool.write([pl.DataFrame({"key:time": [1], "click": [1]})], schema, None, tmp_path)

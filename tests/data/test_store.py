@@ -183,12 +183,12 @@ def test_of_two_preparations_started_together_one_does_the_work_and_both_end_ali
     [
         (
             {"clicked": [1, 0, 1, 2, 1, 0, 1, 0, 0, 1]},
-            "label 'clicked' of task 'click' holds 2 in row 3 of the log: allowed are 0 and 1",
+            "label 'clicked' of task 'click' holds 2 in row 4 of the log: allowed are 0 and 1",
         ),
-        ({"clicked": [1, 0, 0.5, 0, 1, 0, 1, 0, 0, 1]}, r"holds 0\.5 in row 2 of the log"),
-        ({"clicked": [1.0, 0.0, float("nan"), 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0]}, "holds nan in row 2"),
-        ({"clicked": ["1", "0", "1", "0", "1", "0", "1", "0", "0", "1"]}, "holds '1' in row 0 of the log"),
-        ({"clicked": [1, 0, 1, 0, 1, 3, 1, 0, 0, 1]}, "holds 3 in row 5"),
+        ({"clicked": [1, 0, 0.5, 0, 1, 0, 1, 0, 0, 1]}, r"holds 0\.5 in row 3 of the log"),
+        ({"clicked": [1.0, 0.0, float("nan"), 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0]}, "holds nan in row 3"),
+        ({"clicked": ["1", "0", "1", "0", "1", "0", "1", "0", "0", "1"]}, "holds '1' in row 1 of the log"),
+        ({"clicked": [1, 0, 1, 0, 1, 3, 1, 0, 0, 1]}, "holds 3 in row 6"),
         ({"bought": [0] * 10}, "label 'bought' is always 0 in the train split"),
         ({"bought": None}, "column 'bought' is missing from the rows"),
         ({"price": None, "prices": [1.0] * 10}, r"column 'price' is missing from the rows \(did you mean 'prices'\?\)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from pydantic import ValidationError
 
 from autocompress.data.cleaning import Cleaning
+from autocompress.data.sample import Sample, sample
+from autocompress.data.scan import Files
 from autocompress.data.schema_file import read_yaml, schema_yaml
 from autocompress.data.source import SPLITS
 from autocompress.data.sources.table import Table
@@ -168,17 +171,15 @@ def test_an_equal_log_elsewhere_has_the_same_digest_and_another_has_not(tmp_path
 def test_numbers_beyond_the_sample_may_be_broken_and_ids_may_be_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autocompress.data.sources.table.sample", lambda files: sample_of(files, 300))
+    monkeypatch.setattr("autocompress.data.sources.table.sample", lambda found: sample_of(found, 300))
     counts = [*(row % 97 * 11.0 for row in range(400)), *([0.5] * 200)]
     frame = log(count=counts, code=[*(["7"] * 250), *(["8"] * 250), *(["x"] * 100)])
     dataset = made(tmp_path, table(tmp_path, frame))
     assert {"count", "code"} <= set(dataset.schema.input_names)
 
 
-def sample_of(files: Any, rows: int) -> pl.DataFrame:
-    from autocompress.data.files import sample
-
-    return sample(files, rows)
+def sample_of(found: Files, rows: int) -> Sample:
+    return sample(found, rows)
 
 
 # what is refused
@@ -241,14 +242,131 @@ def test_a_schema_that_wants_numbers_of_words_shows_the_first(tmp_path: Path) ->
 def test_a_word_among_numbers_past_the_sample_is_named_with_its_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autocompress.data.sources.table.sample", lambda files: sample_of(files, 300))
+    monkeypatch.setattr("autocompress.data.sources.table.sample", lambda found: sample_of(found, 300))
     frame = log(amount=[*(str(row % 97 * 11) for row in range(500)), "many", *map(str, range(99))])
     said = fault(tmp_path, frame)
     assert "column 'amount' holds 'many' in row 501" in said
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_word_among_numbers_in_the_sample_is_named_with_file_and_row(tmp_path: Path, ending: str) -> None:
+    (tmp_path / "logs").mkdir()
+    for name, word in (("a", 1.5), ("b", "abc")):
+        rows = log().to_dicts()
+        rows[7]["price"] = word
+        lines = [json.dumps(row) for row in rows]
+        if ending == "csv":
+            lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
+        (tmp_path / "logs" / f"{name}.{ending}").write_text("\n".join(lines))
+    path = str(tmp_path / "logs")
+    only = next((tmp_path / "logs").glob(f"b.{ending}"))
+    said = fault(tmp_path, path=str(only))
+    assert f"{only}: column 'price' holds 'abc' in row 8: nearly all others are numbers" in said
+    assert "data.exclude=[price]" in said
+    assert "kind: categorical" in said
+    if ending == "jsonl":
+        assert f"{only}: column 'price' holds 'abc' in row 8" in fault(tmp_path, path=path)
+    assert "price" not in table(tmp_path, path=str(only), exclude=["is_buy", "price"]).row_schema().input_names
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("fields:\n- {name: price}\ntasks:\n- {name: click, label: is_click}\n")
+    assert table(tmp_path, path=str(only), schema=str(mine)).row_schema().field_names == ("price",)
+
+
+def test_ids_and_numbers_in_quotes_may_hold_a_word(tmp_path: Path) -> None:
+    codes = ["guest", *map(str, range(1, ROWS))]
+    rows = log(user_id=codes, zone=["x" if row == 5 else str(row % 7) for row in range(ROWS)])
+    rows.write_ndjson(tmp_path / "log.jsonl")
+    assert "zone" in table(tmp_path, path=str(tmp_path / "log.jsonl")).row_schema().field_names
+    assert table(tmp_path, rows.drop("zone")).notes()
+
+
+def test_words_for_missing_leave_numbers_numbers_and_are_said(tmp_path: Path) -> None:
+    price = ["?" if row % 5 == 0 else str(row * 0.5) for row in range(ROWS)]
+    source = table(tmp_path, log(price=price))
+    assert any("? (in numbers: price) is read as missing" in line for line in source.notes())
+    missing = {each.name: each.missing for each in made(tmp_path, source).cleaning.columns}
+    assert missing["price"] == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize("rows", [300, ROWS], ids=["past the sample", "in the sample"])
+@pytest.mark.parametrize(("bad", "others"), [("7", ("0", "1")), ("maybe", ("no", "Yes")), ("0.5", ("-1", "1"))])
+def test_a_label_that_is_neither_known_nor_missing_is_named_with_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, bad: str, others: tuple[str, str]
+) -> None:
+    monkeypatch.setattr("autocompress.data.sources.table.sample", lambda found: sample_of(found, rows))
+    labels = [others[row % 2] for row in range(ROWS)]
+    assert "is_click" in table(tmp_path, log(is_click=["", *labels[1:]])).row_schema().labels
+    said = fault(tmp_path, log(is_click=[*labels[:500], bad, *labels[501:]]))
+    assert "'is_click'" in said
+    assert bad in said
+    assert "in row 501" in said or (bad == "0.5" and rows == ROWS and "say which count as 1" in said)
+
+
+def test_a_time_that_is_unlike_the_others_of_the_sample_is_quoted(tmp_path: Path) -> None:
+    times = ["01/02/2026", *log()["served_at"].to_list()[1:]]
+    said = fault(tmp_path, log(served_at=times), time="served_at")
+    assert "column 'served_at' holds '01/02/2026' in row 1: most of its values are times as %Y-%m-%d %H:%M:%S" in said
+    assert "holds 'phone' in row 1: no time that is known" in fault(
+        tmp_path, log(device=["phone"] * ROWS), time="device"
+    )
+
+
+def test_a_header_that_was_taken_for_a_row_is_said_where_a_name_is_absent(tmp_path: Path) -> None:
+    frame = log().rename({"price": "2023"})
+    said = fault(tmp_path, frame)
+    assert "data.label=is_click: the files have no such column" in said
+    assert "line 1 (user_id, device, 2023, served_at, is_click, is_buy) was taken for a row" in said
+    assert "data.header=true" in said
+    assert "2023" in table(tmp_path, frame, header=True).row_schema().input_names
+    assert "data.header" not in fault(tmp_path, frame, header=False)
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("vectors: [{name: price, width: 3}]", "'price' is Float64: a vector is a list of 3 numbers"),
+        ("sequences: [{name: user_id}]", "'user_id' is Int64: a sequence is a list of ids"),
+        ("fields: [{name: history}]", "'history' is List(Int64): a categorical field is one value per row"),
+        ("fields: [{name: history, kind: numeric}]", "'history' is List(Int64): a numeric field is one value per row"),
+        ("time: history", "'history' is List(Int64): the time is one value per row"),
+        ("group: history", "'history' is List(Int64): the group is one value per row"),
+    ],
+)
+def test_a_column_of_another_type_than_the_schema_wants_is_named(tmp_path: Path, part: str, said: str) -> None:
+    path = tmp_path / "log.parquet"
+    log(history=[[1, 2]] * ROWS).write_parquet(path)
+    mine = tmp_path / "mine.yaml"
+    fields = "" if part.startswith("fields") else "fields: [{name: device}]\n"
+    mine.write_text(f"{fields}tasks: [{{name: click, label: is_click}}]\n{part}\n")
+    assert f"{path}: column {said}" in fault(tmp_path, path=str(path), schema=str(mine))
+
+
+def test_lists_and_vectors_in_text_are_those_of_parquet(tmp_path: Path) -> None:
+    lists = [[row % 7, row % 3] if row % 4 else [] for row in range(ROWS)]
+    vectors = [[0.5, row / 4] for row in range(ROWS)]
+    log(tags=lists, text=vectors).write_parquet(tmp_path / "log.parquet")
+    typed = made(tmp_path, table(tmp_path, path=str(tmp_path / "log.parquet")))
+    for shape in ("{}", "[{}]"):
+        cells = [shape.format(" ".join(map(str, vector))) for vector in vectors]
+        text = made(tmp_path, table(tmp_path, log(tags=list(map(str, lists)), text=cells)))
+        for split in SPLITS:
+            np.testing.assert_array_equal(text.vectors("text", split), typed.vectors("text", split))
+            np.testing.assert_array_equal(text.lists("tags", split) < 0, typed.lists("tags", split) < 0)
+        assert {*text.encoder.values["tags"]} == {*map(str, typed.encoder.values["tags"])}
+
+
+def test_a_vector_of_another_width_in_text_is_named_with_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autocompress.data.sources.table.sample", lambda found: sample_of(found, 300))
+    for bad in ("0.5", "0.5 much"):
+        cells = [bad if row == 500 else f"0.5 {row}" for row in range(ROWS)]
+        said = fault(tmp_path, log(text=cells))
+        assert "'text' holds a vector of 1 numbers in row 501 of the log: its width is 2" in said
+
+
 def test_a_time_that_is_none_is_named_with_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autocompress.data.sources.table.sample", lambda files: sample_of(files, 300))
+    monkeypatch.setattr("autocompress.data.sources.table.sample", lambda found: sample_of(found, 300))
     times = log()["served_at"].to_list()
     assert "column 'served_at' holds 'soon' in row 600" in fault(tmp_path, log(served_at=[*times[:-1], "soon"]))
 
@@ -261,9 +379,9 @@ def test_a_split_without_positives_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("weight", -1.0, r"weight column 'extra' holds -1 in row 7 of the log: allowed is a number, 0 or more"),
-        ("weight", None, r"weight column 'extra' holds nan in row 7"),
-        ("score", 1.5, r"score column 'extra' holds 1\.5 in row 7 of the log: allowed is a probability, or nothing"),
+        ("weight", -1.0, r"weight column 'extra' holds -1 in row 8 of the log: allowed is a number, 0 or more"),
+        ("weight", None, r"weight column 'extra' holds nan in row 8"),
+        ("score", 1.5, r"score column 'extra' holds 1\.5 in row 8 of the log: allowed is a probability, or nothing"),
     ],
 )
 def test_a_weight_or_score_that_is_none_is_named_with_its_row(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +16,19 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from autocompress.artefact.runtime import open_session, score
-from autocompress.measure.bootstrap import auc, auc_replicates, interval, weights
+from autocompress.measure import machine as machine_module
+from autocompress.measure.bootstrap import (
+    BLOCK,
+    auc,
+    auc_replicates,
+    interval,
+    metric_replicates,
+    weighted_sums,
+    weights,
+)
 from autocompress.measure.latency import P99_RUNS, interleaved, percentiles, speedup
-from autocompress.measure.quality import METRICS, log_loss, quality
+from autocompress.measure.machine import machine, machine_digest
+from autocompress.measure.quality import METRICS, drop, log_loss, quality
 
 Sample = tuple[NDArray[np.float32], NDArray[np.uint8]]
 
@@ -123,24 +135,6 @@ def test_a_certain_score_that_is_wrong_costs_much_but_not_everything() -> None:
     assert log_loss(np.array([0.0, 1.0], dtype=np.float32), np.array([0, 1], dtype=np.uint8)) < 1e-6
 
 
-@pytest.fixture
-def doubling(tmp_path: Path) -> Path:
-    """A file that scores every id as twice itself."""
-    helper = onnx.helper
-    graph = helper.make_graph(
-        [
-            helper.make_node("Cast", ["ids"], ["number"], to=onnx.TensorProto.FLOAT),
-            helper.make_node("Add", ["number", "number"], ["scores"]),
-        ],
-        "doubling",
-        [helper.make_tensor_value_info("ids", onnx.TensorProto.INT32, ["batch", 2])],
-        [helper.make_tensor_value_info("scores", onnx.TensorProto.FLOAT, ["batch", 2])],
-    )
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    onnx.save(proto, tmp_path / "model.onnx")
-    return tmp_path / "model.onnx"
-
-
 @pytest.mark.parametrize("rows", [0, 1, 7, 8, 9])
 def test_rows_are_scored_in_order_whatever_the_batch(rows: int, doubling: Path) -> None:
     ids = np.arange(2 * rows, dtype=np.int32).reshape(rows, 2)
@@ -169,3 +163,76 @@ def test_p99_is_told_only_where_there_are_runs_for_it() -> None:
 
 def test_a_speedup_is_a_ratio_of_medians() -> None:
     assert speedup([4.0, 4.0, 100.0], [1.0, 2.0, 2.0]) == 2.0
+
+
+@given(st.integers(2, 60), st.integers(0, 999), st.sampled_from([None, 4]))
+def test_a_replicate_of_every_metric_is_that_of_the_rows_repeated(rows: int, seed: int, ties: int | None) -> None:
+    scores, labels = sample(rows, seed, ties)
+    drawn = weights(rows, seed, 3)
+    drawn[:, :2] = 1
+    found = metric_replicates(scores, labels, drawn)
+    assert set(found) == set(METRICS)
+    for index, times in enumerate(drawn):
+        label, score_of = np.repeat(labels, times), np.repeat(scores, times)
+        hard = score_of > 0.5
+        assert {metric: values[index] for metric, values in found.items()} == pytest.approx(
+            {
+                "auc": metrics.roc_auc_score(label, score_of),
+                "log_loss": metrics.log_loss(label, score_of.astype(np.float64).clip(1e-7, 1 - 1e-7)),
+                "accuracy": metrics.accuracy_score(label, hard),
+                "precision": metrics.precision_score(label, hard, zero_division=0),
+                "recall": metrics.recall_score(label, hard),
+                "f1": metrics.f1_score(label, hard),
+            },
+            abs=1e-9,
+        )
+
+
+def test_sums_over_several_blocks_are_sums_over_all_rows() -> None:
+    draw = np.random.default_rng(0)
+    facts, drawn = draw.random((BLOCK + 5, 2)), weights(BLOCK + 5, seed=1, replicates=2)
+    np.testing.assert_allclose(weighted_sums(facts, drawn), drawn.astype(np.float64) @ facts)
+
+
+def test_a_drop_is_positive_where_something_is_lost_whichever_way_the_metric_goes() -> None:
+    assert drop("auc", 0.8, 0.7) == pytest.approx(0.1)
+    assert drop("log_loss", 0.4, 0.5) == pytest.approx(0.1)
+    np.testing.assert_allclose(drop("log_loss", np.array([0.4]), np.array([0.3])), [-0.1])
+
+
+class PinnedSession:
+    """A session that notes on which cores its caller may run; it fails in its third run where it is told to."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.cores: list[set[int]] = []
+        self._fails = fails
+
+    def run(self, *_: object) -> None:
+        self.cores.append(os.sched_getaffinity(0))
+        if self._fails and len(self.cores) == 3:
+            raise RuntimeError("the third run")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system pins no thread")
+@pytest.mark.parametrize("fails", [False, True])
+def test_every_run_is_on_one_core_and_the_thread_gets_its_cores_back(fails: bool) -> None:
+    before, session = os.sched_getaffinity(0), PinnedSession(fails)
+    with pytest.raises(RuntimeError, match="third") if fails else contextlib.nullcontext():
+        interleaved({"file": (session, np.zeros((1, 1), dtype=np.int32))}, 20, warmup=1)
+    assert {len(cores) for cores in session.cores} == {1}
+    assert len(set.union(*session.cores)) == 1
+    assert os.sched_getaffinity(0) == before
+    assert gc.isenabled()
+
+
+def test_a_machine_without_torch_has_none_and_a_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_torch = machine_digest()
+    monkeypatch.setattr(machine_module, "version", absent)
+    assert machine()["torch"] is None
+    assert machine_digest() != with_torch
+
+
+def absent(package: str) -> str:
+    if package == "torch":
+        raise PackageNotFoundError(package)
+    return version(package)

@@ -10,21 +10,22 @@ import torch
 
 from autocompress.compress.inherit import inherit
 from autocompress.compress.transform import Context
-from autocompress.models.dcnv2 import Recommender, build
-from autocompress.models.shape import ModelShape
+from autocompress.models.dcnv2 import DCNv2Shape
+from autocompress.models.recommender import Recommender, build
+from autocompress.models.shape import changed, field_dims
 from autocompress.schema import Field, Schema, Task
 
 ROWS = (60, 40, 30)
 SCHEMA = Schema(
     fields=tuple(Field(name=name) for name in "abc"), tasks=(Task(name="x", label="lx"), Task(name="y", label="ly"))
 )
-TEACHER = ModelShape(embedding_dim=8, cross_layers=2, cross_rank=12, tower=(32, 16))
+TEACHER = DCNv2Shape(embedding_dim=8, cross_layers=2, cross_rank=12, tower=(32, 16))
 FULL_RANK = TEACHER.model_copy(update={"cross_rank": None})
 
 
-def teacher_of(shape: ModelShape) -> Recommender:
+def teacher_of(shape: DCNv2Shape) -> Recommender:
     torch.manual_seed(5)
-    model = build(shape, SCHEMA.field_names, ROWS, 2)
+    model = build(shape, SCHEMA, ROWS)
     with torch.no_grad():
         for table in model.bank.tables:
             table.copy_(torch.randn(table.shape) * 0.5)
@@ -38,10 +39,10 @@ def context() -> Context:
     return Context(SCHEMA, counts, ids, torch.zeros(2_000, 2))
 
 
-def inherited(teacher: ModelShape, **changes: Any) -> tuple[torch.Tensor, torch.Tensor, Recommender]:
+def inherited(teacher: DCNv2Shape, **changes: Any) -> tuple[torch.Tensor, torch.Tensor, Recommender]:
     """The teacher's and the student's logits on the sample, and the student."""
     model, sample = teacher_of(teacher), context()
-    student = inherit(model, ModelShape.model_validate({**teacher.model_dump(), **changes}), sample).eval()
+    student = inherit(model, DCNv2Shape.model_validate({**teacher.model_dump(), **changes}), sample).eval()
     with torch.no_grad():
         return model(sample.ids), student(sample.ids), student
 
@@ -52,7 +53,7 @@ def explained(wanted: torch.Tensor, found: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize("shape", [TEACHER, FULL_RANK, TEACHER.model_copy(update={"tower": ()})])
-def test_where_nothing_is_cut_the_student_is_the_teacher(shape: ModelShape) -> None:
+def test_where_nothing_is_cut_the_student_is_the_teacher(shape: DCNv2Shape) -> None:
     wanted, found, _ = inherited(shape)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
 
@@ -73,12 +74,12 @@ def test_where_nothing_is_cut_the_student_is_the_teacher(shape: ModelShape) -> N
     ids=str,
 )
 def test_a_narrower_student_runs_and_is_near_its_teacher(
-    teacher: ModelShape, changes: dict[str, Any], share: float
+    teacher: DCNv2Shape, changes: dict[str, Any], share: float
 ) -> None:
     wanted, found, student = inherited(teacher, **changes)
     assert found.shape == wanted.shape
     assert explained(wanted, found) > share
-    assert student.bank.dims == ModelShape.model_validate({**teacher.model_dump(), **changes}).dims(SCHEMA.field_names)
+    assert student.bank.dims == field_dims(changed(teacher, changes).embedding_dim, SCHEMA.field_names)
 
 
 def test_inheriting_leaves_the_teacher_as_it_was() -> None:

@@ -15,12 +15,12 @@ from autocompress.compress.plan import Objective, Plan, Recovery, Stage
 from autocompress.compress.quantize_dense import QuantizeDense
 from autocompress.compress.quantize_tables import QuantizeTables
 from autocompress.compress.rows import Rows
-from autocompress.models.shape import ModelShape
+from autocompress.models.dcnv2 import DCNv2Shape
 
 shares = st.floats(0.01, 0.99)
 widths = st.integers(1, 512)
 shapes = st.builds(
-    ModelShape,
+    DCNv2Shape,
     embedding_dim=widths | st.dictionaries(st.sampled_from("abc"), widths, min_size=1),
     cross_layers=st.integers(0, 4),
     cross_rank=st.none() | widths,
@@ -72,7 +72,7 @@ def test_digests_are_equal_exactly_where_plans_are(one: Plan, other: Plan) -> No
 
 
 def test_the_digest_of_a_plan_is_the_same_in_every_process() -> None:
-    plan = Plan(student=ModelShape(), stages=(Stage(transforms=(Rows(keep=0.5), QuantizeTables(bits=4))),))
+    plan = Plan(student=DCNv2Shape(), stages=(Stage(transforms=(Rows(keep=0.5), QuantizeTables(bits=4))),))
     text = json.dumps(plan.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert plan.digest == hashlib.sha256(text.encode()).hexdigest()
 
@@ -94,11 +94,11 @@ def test_what_is_no_plan_is_refused(change: dict[str, object], message: str) -> 
 
 def test_a_plan_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        Plan(student=ModelShape(), stages=()).student = ModelShape()  # type: ignore[misc]
+        Plan(student=DCNv2Shape(), stages=()).student = DCNv2Shape()  # type: ignore[misc]
 
 
 def test_words_say_what_is_done() -> None:
-    teacher = ModelShape(embedding_dim=16, tower=(256, 256), cross_rank=64, cross_layers=2)
+    teacher = DCNv2Shape(embedding_dim=16, tower=(256, 256), cross_rank=64, cross_layers=2)
     everything = (Rows(keep=0.5), Channels(ratio=0.6), QuantizeTables(bits=4), QuantizeDense())
     plan = Plan(student=teacher.model_copy(update={"tower": (128,)}), stages=(Stage(transforms=everything),))
     assert plan.words(teacher) == "tower 128, keeps 50 % of rows, 40 % of channels, 4/8 bit"

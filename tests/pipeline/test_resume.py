@@ -72,9 +72,35 @@ def ended(folder: Path, cache: Path, trials: int) -> Step:
 
 
 @dataclass(frozen=True)
+class Tracked:
+    """What MLflow holds of the study: the status of its run, trials, artefacts, steps of the hypervolume."""
+
+    status: str
+    trials: set[int]
+    artefacts: set[str]
+    hypervolume: int
+
+
+def tracked(folder: Path) -> Tracked:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    (experiment,) = client.search_experiments(filter_string="name = 'autocompress'")
+    runs = client.search_runs([experiment.experiment_id])
+    (parent,) = (run for run in runs if run.data.tags["role"] == "study")
+    return Tracked(
+        parent.info.status,
+        {int(run.data.tags["trial"]) for run in runs if run.data.tags["role"] == "trial"},
+        {file.path for file in client.list_artifacts(parent.info.run_id)},
+        len(client.get_metric_history(parent.info.run_id, "hypervolume")),
+    )
+
+
+@dataclass(frozen=True)
 class Story:
     folder: Path
     interrupted: Step
+    tracked: Tracked
     second: subprocess.CompletedProcess[str]
     killed: Step
     resumed: Step
@@ -90,10 +116,11 @@ def story(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Story:
         second.append(small.run(folder, cache, *SLOW, ENDLESS))
 
     interrupted = stopped(folder, cache, signal.SIGINT, 1, start_a_second_process)
+    meanwhile = tracked(folder)
     killed = stopped(folder, cache, signal.SIGKILL, len(interrupted.trials) + 1)
     resumed = ended(folder, cache, len(killed.trials) + 1)
     extended = ended(folder, cache, len(resumed.trials) + 1)
-    return Story(folder, interrupted, second[0], killed, resumed, extended)
+    return Story(folder, interrupted, meanwhile, second[0], killed, resumed, extended)
 
 
 def test_a_second_process_on_a_running_study_is_refused_in_one_line(story: Story) -> None:
@@ -111,6 +138,18 @@ def test_ctrl_c_ends_with_130_and_the_front_so_far_without_test_values(story: St
     for file in (step.front.teacher, *step.front.landmarks, *step.front.points):
         assert all(value.test is None for metrics in file.quality.values() for value in metrics.values())
     assert "RUNNING" not in {state for state, *_ in step.trials.values()}
+
+
+def test_ctrl_c_leaves_the_front_and_every_trial_in_mlflow(story: Story) -> None:
+    over = {number for number, (state, *_) in story.interrupted.trials.items() if state != "RUNNING"}
+    assert story.tracked.status == "KILLED"
+    assert story.tracked.trials == over
+    assert story.tracked.artefacts >= {"front.json", "front.html"}
+    assert story.tracked.hypervolume == len(story.interrupted.front.hypervolume_history)
+
+
+def test_a_resumed_study_knows_its_front_before_its_first_trial(story: Story) -> None:
+    assert "no file yet" not in story.resumed.printed
 
 
 def test_after_kill_9_the_front_is_that_of_the_last_trial_that_ended(story: Story) -> None:

@@ -43,6 +43,12 @@ def test_landmarks_warnings_and_the_best_possible_auc_are_shown(example: FrontFi
     assert "(breaks a constraint)" in text
 
 
+def test_a_point_that_a_landmark_dominates_says_so(example: FrontFile) -> None:
+    point = example.points[0].model_copy(update={"dominated_by": "small", "feasible": False})
+    text = _printed(example.model_copy(update={"points": (point,)}))
+    assert "(breaks a constraint, dominated by small)" in " ".join(text.split())
+
+
 def test_a_running_study_shows_validation_values(running: FrontFile) -> None:
     text = _printed(running)
     assert "validation split; change from the teacher" in text

@@ -29,6 +29,13 @@ def test_a_running_study_validates_with_null_test_values(schema: dict[str, Any],
     jsonschema.validate(json.loads(running.model_dump_json()), schema)
 
 
+def test_a_machine_may_have_no_torch(schema: dict[str, Any], example: FrontFile) -> None:
+    content = json.loads(example.model_dump_json())
+    content["machine"]["torch"] = None
+    jsonschema.validate(content, schema)
+    assert FrontFile.model_validate(content).machine.torch is None
+
+
 @pytest.mark.parametrize("key", ["study", "teacher", "points", "test_reused"])
 def test_the_schema_refuses_a_front_without(key: str, schema: dict[str, Any], example: FrontFile) -> None:
     content = json.loads(example.model_dump_json())

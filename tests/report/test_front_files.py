@@ -54,6 +54,12 @@ def test_the_table_has_one_row_a_file_and_one_set_of_columns(example: FrontFile)
     assert list(rows[0])[-2:] == ["sha256", "artefact"]
 
 
+def test_the_table_names_the_landmark_that_dominates_a_point(example: FrontFile) -> None:
+    point = example.points[0].model_copy(update={"dominated_by": "small"})
+    rows = front_rows(example.model_copy(update={"points": (point,)}))
+    assert [row["dominated_by"] for row in rows] == [None, None, None, "small"]
+
+
 def test_what_is_written_is_read_back(example: FrontFile, tmp_path: Path) -> None:
     write_front(example, tmp_path / "new" / "folder")
     assert read_front(tmp_path / "new" / "folder") == example

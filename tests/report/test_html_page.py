@@ -79,6 +79,11 @@ def test_every_file_has_a_row_and_every_point_its_plan(example: FrontFile) -> No
     assert all(file.sha256 in table for file in (example.teacher, *example.landmarks, *example.points))
 
 
+def test_a_point_that_a_landmark_dominates_says_so(example: FrontFile) -> None:
+    point = example.points[0].model_copy(update={"dominated_by": "<small>"})
+    assert "dominated by &lt;small&gt;" in front_table(example.model_copy(update={"points": (point,)}))
+
+
 def test_the_page_needs_only_files_that_are_packaged() -> None:
     folder = Path(__file__).parents[2] / "autocompress" / "report"
     assert {path.name for path in folder.iterdir() if path.suffix in {".css", ".js"}} == {"page.css", "page.js"}

@@ -17,8 +17,8 @@ def _study(show: Progress) -> None:
     show.rung(0, "rung 1", -0.0031)
     show.front(1, 0.0123)
     show.finished(0, "complete")
+    show.time_left(185.4)
     show.trial(1, None, "keeps 30 % of rows " * 9)
-    show.time_left(185)
     show.note("the teacher beats the small model")
 
 
@@ -44,14 +44,26 @@ def test_without_a_terminal_phases_trials_and_notes_are_plain_lines() -> None:
         _study(show)
     lines = text.getvalue().splitlines()
     assert "\x1b" not in text.getvalue()
-    assert [line.partition("] ")[2] or line for line in lines] == [
+    assert max(map(len, lines)) <= 100
+    assert [line.partition("] ")[2] or line.strip() for line in lines] == [
         "training the teacher",
         "  epoch 1 of 2, loss 0.4500, AUC 0.7412",
         "searching",
-        "trial 0 (1 of 40); keeps 50 % of rows; complete at rung 1 -0.0031; front: 1 file, hypervolume 0.0123",
+        "trial 0 (1 of 40): keeps 50 % of rows",
+        "complete at rung 1 -0.0031; front: 1 file, hypervolume 0.0123",
         "the teacher beats the small model",
-        f"trial 1; {'keeps 30 % of rows ' * 9}; front: 1 file, hypervolume 0.0123; 3 min 05 s left",
+        f"trial 1: {'keeps 30 % of rows ' * 3}keeps 30 % of rows...",
+        "front: 1 file, hypervolume 0.0123; 3 min 05 s left",
     ]
+
+
+def test_time_left_runs_down_between_two_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1000, 2000, 60))
+    monkeypatch.setattr("autocompress.report.progress.time.monotonic", lambda: next(clock))
+    show = Progress("study", Console(file=io.StringIO(), width=80))
+    show.time_left(185)
+    assert show._left() == "2 min 05 s left"
+    assert show._left() == "1 min 05 s left"
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])

@@ -1,8 +1,9 @@
 import pytest
 
+from autocompress.measure.quality import drop
 from autocompress.report import wording
 from autocompress.report.contract import FrontFile
-from autocompress.report.reading import shown, smallest_within, splits, worst_change
+from autocompress.report.reading import Split, shown, smallest_within, splits, worst_change
 from autocompress.report.summary import best_possible, summary
 
 
@@ -19,6 +20,32 @@ def test_a_drop_is_shown_as_a_negative_change_with_its_bounds_turned_round(examp
     assert stored.test_drop_ci95 is not None
     assert value.change == -stored.test_drop
     assert (value.low, value.high) == (-stored.test_drop_ci95[1], -stored.test_drop_ci95[0])
+
+
+@pytest.mark.parametrize("split", ["test", "valid"])
+def test_more_log_loss_is_a_loss_on_either_split(split: Split, example: FrontFile) -> None:
+    content = example.model_dump()
+    for file in (content["teacher"], *content["landmarks"], *content["points"]):
+        for metrics in file["quality"].values():
+            del metrics["auc"]
+    front = FrontFile.model_validate(content)
+    value = shown(front, front.points[-1], "click", split)
+    assert value.value > shown(front, front.teacher, "click", split).value
+    assert value.change < 0
+    if split == "test":
+        assert value.low is not None
+        assert value.high is not None
+        assert value.low < value.change < value.high < 0
+
+
+def test_the_example_turns_every_drop_so_that_positive_is_a_loss(example: FrontFile) -> None:
+    for file in (*example.landmarks, *example.points):
+        for task, values in file.quality.items():
+            for metric, value in values.items():
+                teacher = example.teacher.quality[task][metric]
+                assert value.test is not None
+                assert teacher.test is not None
+                assert value.test_drop == pytest.approx(drop(metric, teacher.test, value.test))
 
 
 def test_asking_for_a_split_that_was_not_opened_is_an_error(running: FrontFile) -> None:

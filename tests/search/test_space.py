@@ -19,10 +19,10 @@ from pydantic import TypeAdapter, ValidationError
 from autocompress.compress.plan import PACKAGE, Plan, Recovery
 from autocompress.errors import UserError
 from autocompress.family import members
-from autocompress.models.shape import ModelShape
+from autocompress.models.dcnv2 import DCNv2Shape
 from autocompress.search.space import Knob, Range, Spaces, check_spaces, in_space, legal_order, suggest
 
-TEACHER = ModelShape(embedding_dim=16, cross_layers=2, cross_rank=64, tower=(256, 256))
+TEACHER = DCNv2Shape(embedding_dim=16, cross_layers=2, cross_rank=64, tower=(256, 256))
 RUNGS = [Recovery(data_share=0.25), Recovery(data_share=1.0)]
 PACKAGED = Path(__file__).parents[2] / "search_spaces"
 

@@ -73,9 +73,11 @@ def test_a_trial_that_a_killed_process_left_half_logged_is_replaced(run: StudyRu
     assert child.info.run_id != half.info.run_id
 
 
-def test_a_failed_trial_is_a_failed_run(run: StudyRun) -> None:
-    log_trial(run, 1, "failed", {}, [], {}, "keeps 10 % of rows")
-    assert _by_tag(run, "tags.state = 'failed'")[0].info.status == "FAILED"
+def test_a_failed_trial_is_a_failed_run_that_says_why(run: StudyRun) -> None:
+    log_trial(run, 1, "failed", {}, [], {}, "keeps 10 % of rows", error="ValueError: " + "x" * 9000)
+    (failed,) = _by_tag(run, "tags.state = 'failed'")
+    assert failed.info.status == "FAILED"
+    assert failed.data.tags["error"].startswith("ValueError: xxx")
 
 
 def test_the_teacher_is_a_run_of_its_own_logged_once_a_digest(run: StudyRun, artefact: Path) -> None:

@@ -12,8 +12,8 @@ from autocompress.compress.plan import Recovery
 from autocompress.data.cleaning import Cleaning
 from autocompress.data.sources.ads_simulator import AdsSimulator
 from autocompress.data.store import prepare
-from autocompress.models.dcnv2 import build
-from autocompress.models.shape import ModelShape
+from autocompress.models.dcnv2 import DCNv2Shape
+from autocompress.models.recommender import build
 from autocompress.training.compiling import REPAID, compiler_there, worth_compiling
 from autocompress.training.fit import FRESH, fit, predict_logits
 
@@ -41,10 +41,10 @@ def test_a_compiled_training_learns_what_a_plain_one_does(tmp_path: Path) -> Non
     dataset = prepare(AdsSimulator(rows=3000), Cleaning(), tmp_path)
     logits = {}
     for compiled in (False, True):
-        shape = ModelShape(embedding_dim=4, cross_layers=1, tower=(8,))
+        shape = DCNv2Shape(embedding_dim=4, cross_layers=1, tower=(8,))
         # the same seed before both: equal first weights
         torch.manual_seed(0)
-        model = build(shape, dataset.schema.field_names, dataset.encoder.rows, len(dataset.schema.tasks))
+        model = build(shape, dataset.schema, dataset.encoder.rows)
         recovery = Recovery(epochs=1, batch_size=256)
         fit(model, dataset, recovery, soft=None, seed=0, accumulator=FRESH, compiled=compiled)
         logits[compiled] = predict_logits(model, dataset.ids("test"))

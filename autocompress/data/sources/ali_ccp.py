@@ -20,7 +20,7 @@ from pydantic import Field as Limits
 
 from autocompress.data.delimited import binary, text_chunks
 from autocompress.data.hashing import mix
-from autocompress.data.public import PublicSet, public_file
+from autocompress.data.public import PublicSet, credit, public_file
 from autocompress.data.split import ByColumn, Share, Splitting
 from autocompress.digest import file_digest, json_digest
 from autocompress.schema import Field, Frozen, Schema, Task
@@ -65,8 +65,8 @@ class AliCcp(Frozen):
         return json_digest({"files": files, "valid": self.valid, "seed": self.seed})
 
     def notes(self) -> list[str]:
-        """None: nothing is guessed."""
-        return []
+        """Where it is from: nothing is guessed."""
+        return credit(self)
 
     def chunks(self) -> Iterator[pl.DataFrame]:
         """Labels Int8, fields text (null where a sample lacks one), `split` (train, valid, test)."""
@@ -102,7 +102,9 @@ class AliCcp(Frozen):
     def _path(self, name: str, part: str) -> Path:
         names = {"skeleton": f"sample_skeleton_{part}.csv", "common": f"common_features_{part}.csv"}
         every = tuple(f"{start}_{each}.csv" for each in PARTS for start in ("sample_skeleton", "common_features"))
-        public = PublicSet(kind=self.kind, address=self.address, licence=self.licence, files=every)
+        public = PublicSet(
+            kind=self.kind, address=self.address, licence=self.licence, citation=self.citation, files=every
+        )
         return public_file(public, self.root, (names[name], f"{names[name]}.gz"))
 
 

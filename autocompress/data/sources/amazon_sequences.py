@@ -19,7 +19,7 @@ from autocompress.data.download import Remote
 from autocompress.data.id_lists import read_id_lists
 from autocompress.data.implicit import Pairs, known_pairs, pairs_schema, rows
 from autocompress.data.negatives import Negatives
-from autocompress.data.public import PublicSet, public_file
+from autocompress.data.public import PublicSet, credit, public_file
 from autocompress.data.split import ByColumn, Splitting
 from autocompress.digest import file_digest, json_digest
 from autocompress.schema import Frozen, Schema
@@ -60,8 +60,8 @@ class AmazonSequences(Frozen):
         return json_digest({"file": file_digest(self._path()), **made})
 
     def notes(self) -> list[str]:
-        """None: nothing is guessed."""
-        return []
+        """Where it is from: nothing is guessed."""
+        return credit(self)
 
     def chunks(self) -> Iterator[pl.DataFrame]:
         """user, item (Int64), history (lists of Int64, oldest first), label (Int8), split (train, valid, test).
@@ -84,6 +84,7 @@ class AmazonSequences(Frozen):
             kind=self.kind,
             address=self.address,
             licence=self.licence,
+            citation=self.citation,
             files=(file,),
             plain=(Remote(url=f"{HOME}/{file}", digest=SETS[self.name]),),
         )

@@ -15,7 +15,7 @@ import polars as pl
 from pydantic import Field as Limits
 
 from autocompress.data.delimited import binary, hours, text_chunks
-from autocompress.data.public import PublicSet, public_file
+from autocompress.data.public import PublicSet, credit, public_file
 from autocompress.data.split import ByTime, Splitting
 from autocompress.digest import file_digest, json_digest
 from autocompress.schema import Field, Frozen, Schema, Task
@@ -54,8 +54,8 @@ class Avazu(Frozen):
         return json_digest(file_digest(self._path()))
 
     def notes(self) -> list[str]:
-        """None: nothing is guessed."""
-        return []
+        """Where it is from: nothing is guessed."""
+        return credit(self)
 
     def chunks(self) -> Iterator[pl.DataFrame]:
         """`click` and the two derived fields Int8, `hour` Datetime, the rest text."""
@@ -68,5 +68,7 @@ class Avazu(Frozen):
         yield from text_chunks(path, ("click", "hour", *CATEGORICAL), ",", True, typed)
 
     def _path(self) -> Path:
-        public = PublicSet(kind=self.kind, address=self.address, licence=self.licence, files=("train.gz",))
+        public = PublicSet(
+            kind=self.kind, address=self.address, licence=self.licence, citation=self.citation, files=("train.gz",)
+        )
         return public_file(public, self.root, FILES)

@@ -22,7 +22,7 @@ from pydantic import Field as Limits
 from autocompress.data.delimited import text_chunks, whole
 from autocompress.data.download import Remote
 from autocompress.data.hashing import mix
-from autocompress.data.public import PublicSet, public_file, public_folder
+from autocompress.data.public import PublicSet, credit, public_file, public_folder
 from autocompress.data.split import AtRandom, ByColumn, Splitting
 from autocompress.digest import file_digest, json_digest
 from autocompress.errors import UserError, not_allowed
@@ -94,8 +94,8 @@ class CensusIncome(Frozen):
         return json_digest({"files": files, "tasks": self.tasks, "seed": self.seed})
 
     def notes(self) -> list[str]:
-        """None: nothing is guessed."""
-        return []
+        """Where it is from: nothing is guessed."""
+        return credit(self)
 
     def chunks(self) -> Iterator[pl.DataFrame]:
         """Labels Int8, numeric fields Int64, other fields text; `split` (train, valid, test) with the test file."""
@@ -147,6 +147,7 @@ class CensusIncome(Frozen):
             kind=self.kind,
             address=self.address,
             licence=self.licence,
+            citation=self.citation,
             files=("census-income.data", "census-income.test"),
             archive=ARCHIVE,
             nested=("census.tar.gz",),

@@ -15,7 +15,7 @@ import polars as pl
 from pydantic import Field as Limits
 
 from autocompress.data.delimited import binary, text_chunks, whole
-from autocompress.data.public import PublicSet, public_file
+from autocompress.data.public import PublicSet, credit, public_file
 from autocompress.data.split import InOrder, Splitting
 from autocompress.digest import file_digest, json_digest
 from autocompress.schema import Field, Frozen, Schema, Task
@@ -52,8 +52,8 @@ class Criteo(Frozen):
         return json_digest([file_digest(path) for path in self._paths()])
 
     def notes(self) -> list[str]:
-        """None: nothing is guessed."""
-        return []
+        """Where it is from: nothing is guessed."""
+        return credit(self)
 
     def chunks(self) -> Iterator[pl.DataFrame]:
         """`label` Int8, I1 to I13 Int64, C1 to C26 text."""
@@ -66,5 +66,7 @@ class Criteo(Frozen):
             yield from text_chunks(path, ("label", *NUMERIC, *CATEGORICAL), "\t", False, typed)
 
     def _paths(self) -> list[Path]:
-        public = PublicSet(kind=self.kind, address=self.address, licence=self.licence, files=self.files)
+        public = PublicSet(
+            kind=self.kind, address=self.address, licence=self.licence, citation=self.citation, files=self.files
+        )
         return [public_file(public, self.root, (name, f"{name}.gz")) for name in self.files]

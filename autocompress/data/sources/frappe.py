@@ -17,7 +17,7 @@ import polars as pl
 
 from autocompress.data.delimited import binary, text_chunks
 from autocompress.data.download import Remote
-from autocompress.data.public import PublicSet, public_file
+from autocompress.data.public import PublicSet, credit, public_file
 from autocompress.data.source import SPLITS
 from autocompress.data.split import ByColumn, Splitting
 from autocompress.digest import file_digest, json_digest
@@ -59,8 +59,8 @@ class Frappe(Frozen):
         return json_digest([file_digest(path) for path in self._paths()])
 
     def notes(self) -> list[str]:
-        """None: nothing is guessed."""
-        return []
+        """Where it is from: nothing is guessed."""
+        return credit(self)
 
     def chunks(self) -> Iterator[pl.DataFrame]:
         """`label` Int8, the fields and `split` (train, valid, test) text."""
@@ -76,6 +76,7 @@ class Frappe(Frozen):
             kind=self.kind,
             address=self.address,
             licence=self.licence,
+            citation=self.citation,
             files=tuple(CHECKSUMS),
             archive=ARCHIVE,
             checksums=CHECKSUMS,

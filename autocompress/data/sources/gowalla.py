@@ -23,7 +23,7 @@ from autocompress.data.hashing import mix
 from autocompress.data.id_lists import read_id_lists
 from autocompress.data.implicit import Pairs, known_pairs, pairs_schema, rows
 from autocompress.data.negatives import Ids, Negatives
-from autocompress.data.public import PublicSet, public_folder
+from autocompress.data.public import PublicSet, credit, public_folder
 from autocompress.data.split import ByColumn, Share, Splitting
 from autocompress.digest import file_digest, json_digest
 from autocompress.errors import UserError
@@ -67,8 +67,9 @@ class Gowalla(Frozen):
         return json_digest({"files": files, **self.model_dump(mode="json", include={"negatives", "valid", "seed"})})
 
     def notes(self) -> list[str]:
-        """One line where test.txt is absent."""
-        return [] if len(self._files) == 2 else [f"{TEST} is not there: test pairs are drawn from the training pairs"]
+        """Where it is from, and a line where test.txt is absent."""
+        drawn = [] if len(self._files) == 2 else [f"{TEST} is not there: test pairs are drawn from the training pairs"]
+        return [*credit(self), *drawn]
 
     def chunks(self) -> Iterator[pl.DataFrame]:
         """user, item (Int64), label (Int8; 1 for a pair, 0 for its negatives), split (train, valid, test)."""
@@ -95,7 +96,14 @@ class Gowalla(Frozen):
 
     @cached_property
     def _files(self) -> list[Path]:
-        public = PublicSet(kind=self.kind, address=self.address, licence=self.licence, files=(TRAIN, TEST), plain=PLAIN)
+        public = PublicSet(
+            kind=self.kind,
+            address=self.address,
+            licence=self.licence,
+            citation=self.citation,
+            files=(TRAIN, TEST),
+            plain=PLAIN,
+        )
         folder = public_folder(public, self.root)
         there = [folder / name for name in (TRAIN, TEST) if (folder / name).is_file()]
         if len(there) == 2:

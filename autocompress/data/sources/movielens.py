@@ -18,7 +18,7 @@ from pydantic import Field as Limits
 
 from autocompress.data.delimited import text_chunks, whole
 from autocompress.data.download import Remote
-from autocompress.data.public import PublicSet, public_file
+from autocompress.data.public import PublicSet, credit, public_file
 from autocompress.data.split import ByTime, Splitting
 from autocompress.digest import file_digest, json_digest
 from autocompress.errors import UserError
@@ -106,8 +106,8 @@ class MovieLens(Frozen):
         return json_digest({"files": [file_digest(path) for path in paths], "positive": self.positive})
 
     def notes(self) -> list[str]:
-        """None: nothing is guessed."""
-        return []
+        """Where it is from: nothing is guessed."""
+        return credit(self)
 
     def chunks(self) -> Iterator[pl.DataFrame]:
         """Fields and genres text, timestamp Int64, like Int8; what is not known of a user or a movie is null."""
@@ -145,6 +145,7 @@ class MovieLens(Frozen):
             kind=f"{self.kind}_{self.size}",
             address=self.address,
             licence=self.licence,
+            citation=self.citation,
             files=self._names(),
             archive=self._form.archive,
         )

@@ -18,15 +18,18 @@ import polars as pl
 from pydantic import ConfigDict, field_validator, model_validator
 from pydantic import Field as Limits
 
-from autocompress.data.bad_cells import bad_cell, first_misfit
-from autocompress.data.column_times import time_format, to_time
-from autocompress.data.files import chunks, content, find, sample
+from autocompress.data.bad_cells import bad_cell
+from autocompress.data.column_times import likeliest_format, time_format, to_time
+from autocompress.data.files import chunks, content, find
 from autocompress.data.findings_table import table_text
 from autocompress.data.infer import Finding, Named, infer, require_named
-from autocompress.data.label import Meaning, binary, meaning
-from autocompress.data.scan import Files, Types
+from autocompress.data.label import Meaning, allowed, binary, is_bad, meaning
+from autocompress.data.mixed import check_mixed
+from autocompress.data.sample import Sample, sample
+from autocompress.data.scan import Files, Types, scan
 from autocompress.data.schema_file import read_yaml, require_columns_of
 from autocompress.data.split import AtRandom, ByColumn, ByGroup, ByTime, Splitting
+from autocompress.data.wanted_types import read_types
 from autocompress.digest import json_digest
 from autocompress.errors import UserError, nearest
 from autocompress.schema import Frozen, Schema, Task
@@ -42,6 +45,7 @@ class Log:
     findings: tuple[Finding, ...]
     meanings: Mapping[str, Meaning]
     time_format: str | None
+    notes: tuple[str, ...]
 
 
 class Table(Frozen):
@@ -114,12 +118,14 @@ class Table(Frozen):
         types = {name: str(dtype) for name, dtype in log.types.items()}
         labels = {name: [str(each.one), str(each.zero), str(each.bound)] for name, each in log.meanings.items()}
         read = [log.files.separator, log.files.header, types, labels, log.time_format]
+        read += [log.files.missing] if log.files.missing else []
         return json_digest({"files": content(log.files), "read": read})
 
     def notes(self) -> list[str]:
-        """What was found of every column, which label values count as 1, and how rows are split."""
+        """What was found of every column, what is not read as it stands, which label values are 1, the split."""
         log = self._log
         lines = table_text(log.findings).splitlines() if log.findings else []
+        lines += log.notes
         lines += [f"label {column}: {each.why}" for column, each in log.meanings.items() if each.why]
         if self.split is None and log.schema.time is None:
             lines.append("split at random: no column tells a time (data.time=..., or data.split={by: order})")
@@ -128,40 +134,51 @@ class Table(Frozen):
     def chunks(self) -> Iterator[pl.DataFrame]:
         """Inputs, labels (Int8), keys and the column of the split.
 
-        `UserError` naming file, column, row and value where a number is none or a time is none.
+        `UserError` naming file, column, row and value where a number, a time or a label is none.
         """
         log = self._log
         times = [name for name in (log.schema.time,) if name is not None and log.time_format is not None]
         for path, before, frame in chunks(log.files, log.types):
             typed = [_timed(frame, name, log.time_format or "", path, before) for name in times]
+            for column, each in log.meanings.items():
+                _check_label(frame[column], each, path, before)
             labels = [binary(pl.col(column), each).alias(column) for column, each in log.meanings.items()]
             yield frame.with_columns(*labels, *typed)
 
     @cached_property
     def _log(self) -> Log:
-        files = find(self.path, self.separator, self.header)
-        rows = sample(files)
+        taken = sample(find(self.path, self.separator, self.header))
+        files, rows = taken.files, taken.rows
         if not rows.height:
             raise UserError(f"data.path: {files.paths[0]} holds not a single row")
         named = self._named()
         findings: tuple[Finding, ...] = ()
+        require_named(rows.columns, named, self._hint(taken))
         if self.schema_file is None:
+            check_mixed(taken, named)
             schema, findings = infer(rows, named)
             schema = schema.model_copy(update={"guessed": True})
         else:
-            require_named(rows.columns, named)
             schema = _over(read_yaml(self.schema_file), named)
             require_columns_of(schema, rows.columns, self.schema_file)
         split = self.split.column if isinstance(self.split, ByColumn | ByGroup) else None
-        types = _types(rows, schema, split, files)
+        types = read_types(taken, schema, split)
         meanings = {task.label: meaning(rows[task.label], *self._positive(task)) for task in schema.tasks}
         time = rows[schema.time] if schema.time is not None else None
         form = None
         if time is not None and time.dtype == pl.String:
             form = time_format(time)
             if form is None:
-                raise UserError(f"data.time={schema.time}: {time.drop_nulls().first()!r} is no time that is known")
-        return Log(files, types, schema, findings, meanings, form)
+                raise _no_time(taken, time)
+        return Log(files, types, schema, findings, meanings, form, taken.notes)
+
+    def _hint(self, taken: Sample) -> str:
+        """What an error about an absent column adds where the header may have been taken for a row."""
+        if taken.files.format != "text" or taken.files.header or self.header is not None:
+            return ""
+        line = scan(taken.files, taken.files.paths[0]).head(1).collect().row(0)
+        first = ", ".join(str(cell) for cell in line)
+        return f"; line 1 ({first[:80]}) was taken for a row, not for names: data.header=true takes it for names"
 
     def _named(self) -> Named:
         tasks = dict(self.tasks) or ({re.sub(r"\W+", "_", self.label): self.label} if self.label is not None else {})
@@ -204,36 +221,6 @@ def _over(schema: Schema, named: Named) -> Schema:
     return Schema.model_validate(schema.model_copy(update=changes).model_dump())
 
 
-def _types(rows: pl.DataFrame, schema: Schema, split: str | None, files: Files) -> Types:
-    """The types in which the columns that are needed are read, in the order of the files.
-
-    `UserError` where the schema wants numbers of a column of text, and shows the first cell that is none.
-    """
-    numbers = {field.name for field in schema.fields if field.kind == "numeric"}
-    numbers |= {vector.name for vector in schema.vectors if vector.width == 1}
-    numbers |= {name for name in (schema.weight, schema.score) if name is not None}
-    texts = {field.name for field in schema.fields if field.kind == "categorical"}
-    texts |= {each.name for each in schema.sequences}
-    texts |= {name for name in (schema.group, split) if name is not None}
-    used = {*schema.input_names, *schema.labels, *schema.keys, *((split,) if split is not None else ())}
-    types: Types = {}
-    for column in rows:
-        if column.name not in used:
-            continue
-        name, dtype = column.name, column.dtype
-        if name in numbers and dtype == pl.String:
-            row = first_misfit(column, pl.Float64()) or 0
-            raise bad_cell(files.paths[0], name, row + 1, column[row], "the schema wants numbers")
-        if dtype == pl.Null:
-            dtype = pl.Float64() if name in numbers else pl.String()
-        elif files.format == "text" and name in numbers:
-            dtype = pl.Float64()
-        elif files.format == "text" and name in texts and name not in schema.labels:
-            dtype = pl.String()
-        types[name] = dtype
-    return types
-
-
 def _timed(frame: pl.DataFrame, name: str, form: str, path: str, before: int) -> pl.Series:
     times = to_time(frame[name], form)
     wrong = times.is_null() & frame[name].is_not_null()
@@ -241,3 +228,22 @@ def _timed(frame: pl.DataFrame, name: str, form: str, path: str, before: int) ->
         row = wrong.arg_max() or 0
         raise bad_cell(path, name, before + row + 1, frame[name][row], f"its other values are times as {form}")
     return times
+
+
+def _check_label(cells: pl.Series, each: Meaning, path: str, before: int) -> None:
+    wrong = cells.to_frame("cell").select(is_bad(pl.col("cell"), each)).to_series()
+    if wrong.any():
+        row = wrong.arg_max() or 0
+        raise bad_cell(
+            path,
+            cells.name,
+            before + row + 1,
+            cells[row],
+            f"allowed is {allowed(each)}, or nothing (data.positive says what is 1)",
+        )
+
+
+def _no_time(taken: Sample, time: pl.Series) -> UserError:
+    form, row = likeliest_format(time)
+    said = "no time that is known" if form is None else f"most of its values are times as {form}"
+    return taken.bad_cell(time.name, row, said)

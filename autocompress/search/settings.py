@@ -26,9 +26,9 @@ class StudySettings(Frozen):
     """`name` null means `<search>-<data>-<8 hex>`.
 
     `n_trials` counts all trials of the study and `minutes` its running time from the teacher to the last trial (neither
-    preparation nor the closing measurement), both over every resume; null means no limit. `rungs` are training rows that a student has seen at each rung, growing.
-    `recipes` are parameter values (by Optuna name) that a new study tries first; those that the space does not hold
-    are left out.
+    preparation nor the closing measurement), both over every resume; null means no limit. `rungs` are training rows
+    that a student has seen at each rung, growing. `recipes` are parameter values (by Optuna name) that a new study
+    tries first; those that the space does not hold are left out.
     """
 
     name: FolderName | None = None

@@ -3,9 +3,9 @@
     python experiments/ranking_models/run.py      # about 15 minutes on two cores; resumes by model
 
 Each ranking kind of `conf/teacher` as it is configured there, trained on the **synthetic** log of `search=ads
-data.rows=1000000` and measured on its test split, beside smoothed id rates (the best of every field and of the product of all fields'
-odds) and the Bayes-optimal AUC. `gap_closed` is (AUC - id rates) / (Bayes - id rates). Bytes are those of the exported
-float file. Stored: `results.json`, one entry per model.
+data.rows=1000000` and measured on its test split, beside smoothed id rates (the best of every field and of the product
+of all fields' odds) and the Bayes-optimal AUC. `gap_closed` is (AUC - id rates) / (Bayes - id rates). Bytes are those
+of the exported float file. Stored: `results.json`, one entry per model.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +19,8 @@ from typing import Any
 import polars as pl
 from fuxictr.preprocess import FeatureProcessor, build_dataset
 from fuxictr.preprocess.build_dataset import init_ray
+
+from autocompress.measure.memory import peak_bytes
 
 NUMERIC = [f"I{number}" for number in range(1, 14)]
 CATEGORICAL = [f"C{number}" for number in range(1, 27)]
@@ -51,8 +52,7 @@ def main(form: str, folder: str, output: str) -> None:
     train, valid, test = (str(Path(folder) / f"{split}.{form}") for split in ("train", "valid", "test"))
     build_dataset(processor, train_data=train, valid_data=valid, test_data=test, data_format=form, min_categr_count=2)
     seconds = time.perf_counter() - started
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "peak_rss_bytes": used}))
+    print(json.dumps({"seconds": seconds, "peak_rss_bytes": peak_bytes()}))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ python ours_side.py FILE OUTPUT
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from autocompress.data.cleaning import Cleaning
 from autocompress.data.sources.table import Table
 from autocompress.data.store import prepare
+from autocompress.measure.memory import peak_bytes
 
 
 def main(file: str, output: str) -> None:
@@ -23,8 +23,7 @@ def main(file: str, output: str) -> None:
     dataset = prepare(source, Cleaning(), Path(output))
     seconds = time.perf_counter() - started
     assert len(dataset.schema.fields) == 39
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "peak_rss_bytes": used}))
+    print(json.dumps({"seconds": seconds, "peak_rss_bytes": peak_bytes()}))
 
 
 if __name__ == "__main__":

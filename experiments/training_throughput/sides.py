@@ -10,7 +10,6 @@ Embeddings of 16, three full-rank cross layers beside a tower of 400, 400, 400, 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from autocompress.data.store import Dataset
 from autocompress.measure.bootstrap import auc
+from autocompress.measure.memory import peak_bytes
 
 FAST = "autocompress bf16, compiled"
 BATCH, DIM, CROSS, TOWER, SEED = 4096, 16, 3, (400, 400, 400), 0
@@ -131,7 +131,7 @@ def main(side: str, number: str, folder: str) -> None:
         "seconds": seconds,
         "compile_seconds": first - seconds,
         "rows_per_second": data.rows["train"] / seconds,
-        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
+        "peak_gb": peak_bytes() / 1e9,
         "test_auc": float(auc(scores, data.labels("test")[:, 0])),
         "embedding_rows": sum(data.encoder.rows),
     }

@@ -117,4 +117,4 @@ def _respect(student: Shape, key: str, value: object) -> str:
         case _ if isinstance(value, list):
             return f"{key.replace('_', ' ')} {by_words(tuple(value))}"
         case _:
-            return f"{value} {key.replace('_', ' ')}"
+            return f"{value} {(key.removesuffix('s') if value == 1 else key).replace('_', ' ')}"

@@ -103,3 +103,10 @@ def test_words_say_what_is_done() -> None:
     plan = Plan(student=teacher.model_copy(update={"tower": (128,)}), stages=(Stage(transforms=everything),))
     assert plan.words(teacher) == "tower 128, keeps 50 % of rows, 40 % of channels, 4/8 bit"
     assert Plan(student=teacher, stages=(Stage(),)).words(teacher) == "the teacher as it is"
+
+
+def test_words_name_every_respect_in_which_a_student_is_another() -> None:
+    teacher = DCNv2Shape(embedding_dim=16, tower=(256, 256), cross_rank=64, cross_layers=2)
+    changes = {"embedding_dim": 4, "cross_layers": 1, "cross_rank": 8, "tower": (64, 32)}
+    student = teacher.model_copy(update=changes)
+    assert Plan(student=student, stages=()).words(teacher) == "d 4, 1 cross layer, rank 8, tower 64x32"

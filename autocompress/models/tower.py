@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from autocompress.models.dropout import Dropout
+
 
 def tower(width: int, widths: Sequence[int], dropout: float) -> nn.Sequential:
     """float32 (n, width) -> (n, widths[-1]); the input itself where there are no widths."""
     layers: list[nn.Module] = []
     for hidden in widths:
-        layers += [nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout)]
+        layers += [nn.Linear(width, hidden), nn.ReLU(), Dropout(dropout)]
         width = hidden
     return nn.Sequential(*layers)
 

@@ -14,6 +14,7 @@ from autocompress.models.recommender import Recommender
 from autocompress.models.two_tower import TwoTower
 from autocompress.training.in_batch import in_batch_loss
 from autocompress.training.objective import task_losses
+from autocompress.training.sparse_adagrad import SparseAdagrad
 from autocompress.training.task_weights import Uncertainty, fixed
 
 # torch warns once per process unless the choice is made; checking every sparse gradient costs time
@@ -58,11 +59,8 @@ class RecommenderTraining(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Adagrad with element-wise state for the tables, Adam for everything else."""
-        tables = torch.optim.Adagrad(
-            self.model.bank.parameters(),
-            lr=self.recovery.embedding_learning_rate,
-            initial_accumulator_value=self.accumulator,
-        )
+        rate = self.recovery.embedding_learning_rate
+        tables = SparseAdagrad(self.model.bank.parameters(), rate, self.accumulator)
         learnt = [] if self.uncertainty is None else list(self.uncertainty.parameters())
         parameters = [*self.model.dense.parameters(), *learnt]
         dense = torch.optim.Adam(parameters, lr=self.recovery.learning_rate, fused=True)

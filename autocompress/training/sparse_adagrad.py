@@ -1,0 +1,54 @@
+"""Adagrad (Duchi et al., JMLR 2011) on the rows of a table that a batch has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.functional import embedding_bag
+
+EPSILON = 1e-10
+
+
+class SparseAdagrad(torch.optim.Optimizer):
+    """What `torch.optim.Adagrad` computes from sparse gradients of tables (rows, d), made for many cores.
+
+    torch adds up the gradients of an id that stands more than once in a batch on one thread, then makes three sparse
+    tensors. Here they are sorted by row and summed by `embedding_bag`, which knows how to use every core.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, accumulator: float) -> None:
+        """`accumulator` is the first value of each element's sum of squared gradients."""
+        super().__init__(parameters, {"lr": lr})
+        for group in self.param_groups:
+            for table in group["params"]:
+                self.state[table]["sum"] = torch.full_like(table, accumulator)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """One step on every table that has a gradient, which is sparse. `closure` is called first, if there is one."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for table in group["params"]:
+                if table.grad is not None:
+                    self._step(table, group["lr"])
+        return loss
+
+    def _step(self, table: nn.Parameter, rate: float) -> None:
+        assert table.grad is not None
+        # not coalesced: one index and one row of values per lookup
+        indices, values = table.grad._indices()[0], table.grad._values()
+        order = indices.argsort()
+        rows, counts = torch.unique_consecutive(indices[order], return_counts=True)
+        gradient = embedding_bag(order, values, counts.cumsum(0) - counts, mode="sum")
+        sums = self.state[table]["sum"]
+        squares = sums.index_select(0, rows).addcmul_(gradient, gradient)
+        sums.index_copy_(0, rows, squares)
+        # rows are distinct, so they can be written back: adding in place takes one thread
+        moved = table.index_select(0, rows).addcdiv_(gradient, squares.sqrt_().add_(EPSILON), value=-rate)
+        table.index_copy_(0, rows, moved)

@@ -31,7 +31,7 @@ def list_separator(text: pl.Series) -> str | None:
     """What parts the entries of a column of lists: `BRACKETS` or `|`; None where the cells (none null) are no lists."""
     if bool(text.str.contains(_IN_BRACKETS).all()):
         return BRACKETS
-    return "|" if bool(text.str.contains("|", literal=True).mean() >= SHARE) else None  # type: ignore[operator]
+    return "|" if text.str.contains("|", literal=True).sum() >= max(1, SHARE * len(text)) else None
 
 
 def vector_width(text: pl.Series) -> int | None:

@@ -33,10 +33,7 @@ def study_key(config: SearchConfig, dataset: Dataset) -> dict[str, Any]:
 def open_scene(
     config: SearchConfig, dataset: Dataset, folder: Path, cache: Path, threads: int, ledger: Ledger
 ) -> Scene:
-    """Trains (or finds) and ships the teacher and the landmarks, and enters them into the ledger.
-
-    The small landmarks are trained with the teacher's own budget of epochs, on labels alone.
-    """
+    """Trains (or finds) and ships the teacher, and enters it and the stock tool's file into the ledger."""
     show, seed = ledger.show, config.study.seed
     show.phase(f"teacher: training {config.teacher.shape.words()}")
     teacher = train_from_scratch(
@@ -51,14 +48,29 @@ def open_scene(
     show.phase("landmarks: the stock tool")
     stock = ship_stock(bundle, dataset, folder)
     ledger.landmarks.append(_know(STOCK, "stock int8 of ONNX Runtime", stock, scene))
+    return scene
+
+
+def train_landmarks(config: SearchConfig, scene: Scene, ledger: Ledger) -> None:
+    """Trains (or finds) and ships the small models that the ledger has not got yet, and enters them there.
+
+    With the teacher's own budget of epochs, on labels alone. No trial is judged by them, so the first one need not
+    wait; no study is closed without them.
+    """
+    show, there = ledger.show, {known.name for known in ledger.landmarks}
     for name, landmark in config.landmarks.items():
+        if name in there:
+            continue
         show.phase(f"landmarks: {name} from scratch, {landmark.shape.words()}")
         trained = train_from_scratch(
-            landmark, dataset, seed, cache, lambda e, of, loss, auc: show.teacher_epoch(e + 1, of, loss, auc)
+            landmark,
+            scene.dataset,
+            scene.seed,
+            scene.cache,
+            lambda e, of, loss, auc: show.teacher_epoch(e + 1, of, loss, auc),
         )
-        shipped = ship_from_scratch(trained, name, dataset, folder, cache)
+        shipped = ship_from_scratch(trained, name, scene.dataset, scene.folder, scene.cache)
         ledger.landmarks.append(_know(name, f"from scratch, {landmark.shape.words()}", shipped, scene))
-    return scene
 
 
 def _know(name: str, words: str, bundle: Bundle, scene: Scene) -> Known:

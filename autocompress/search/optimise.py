@@ -12,6 +12,7 @@ from autocompress.search.config import SearchConfig
 from autocompress.search.files import valid_quality
 from autocompress.search.ledger import Ledger
 from autocompress.search.objectives import HOPELESS, Vector, dominates, standing, survives, vector
+from autocompress.search.opening import train_landmarks
 from autocompress.search.results import front_members, mean_quality, violations
 from autocompress.search.scene import Scene
 from autocompress.search.space import suggest
@@ -86,6 +87,7 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
 
     def ended(study: optuna.Study, trial: FrozenTrial) -> None:
         ledger.trial_ended(trial)
+        train_landmarks(config, scene, ledger)  # behind the first trial: a person sees a measured point sooner
         if len(failures) >= FAILURES_IN_A_ROW:
             raise failures[-1]
         if ledger.seconds_left is not None and ledger.seconds_left <= 0:

@@ -23,7 +23,7 @@ from autocompress.report.progress import Progress
 from autocompress.search.closing import close
 from autocompress.search.config import SearchConfig
 from autocompress.search.ledger import Ledger
-from autocompress.search.opening import open_scene, study_key
+from autocompress.search.opening import open_scene, study_key, train_landmarks
 from autocompress.search.optimise import optimise
 from autocompress.search.results import in_force, require_files
 from autocompress.search.study import (
@@ -84,6 +84,7 @@ def search(config: SearchConfig) -> int:
                 scene = open_scene(config, dataset, folder, cache, threads, ledger)
                 ledger.log_trials()  # what a killed process left unlogged
                 optimise(config, study, scene, ledger)
+                train_landmarks(config, scene, ledger)
                 close(study, scene, ledger)
             except KeyboardInterrupt:
                 ledger.interrupted()

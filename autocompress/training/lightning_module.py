@@ -77,6 +77,7 @@ class RecommenderTraining(LightningModule):
             for group in optimizer.param_groups:
                 group["lr"] = rate * factor
             optimizer.zero_grad()
+        optimizers[0].param_groups[0]["decay"] = 2 * self.recovery.embedding_l2 / len(batch.ids)
         embedded = self.model.bank(batch.ids)
         logits = self.dense(embedded).float()
         losses = task_losses(logits, batch.labels, batch.soft, self.recovery.objective, batch.weights)
@@ -87,8 +88,6 @@ class RecommenderTraining(LightningModule):
             in_batch = in_batch_loss(tower, embedded, batch.ids, batch.labels, log_q)
             value = value + self.recovery.objective.in_batch_weight * in_batch
         self.last_loss = value.detach()
-        if self.recovery.embedding_l2:
-            value = value + self.recovery.embedding_l2 * embedded.float().square().sum() / len(batch.ids)
         self.manual_backward(value)
         for optimizer in optimizers:
             optimizer.step()

@@ -20,8 +20,12 @@ class SparseAdagrad(torch.optim.Optimizer):
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float, accumulator: float) -> None:
-        """`accumulator` is the first value of each element's sum of squared gradients."""
-        super().__init__(parameters, {"lr": lr})
+        """`accumulator` is the first value of each element's sum of squared gradients.
+
+        A group's `decay`, 0 until it is set, adds `decay` x the row to the gradient once for each lookup of a row: L2
+        on what a batch has read, for the price of the rows and not of the lookups.
+        """
+        super().__init__(parameters, {"lr": lr, "decay": 0.0})
         for group in self.param_groups:
             for table in group["params"]:
                 self.state[table]["sum"] = torch.full_like(table, accumulator)
@@ -36,19 +40,21 @@ class SparseAdagrad(torch.optim.Optimizer):
         for group in self.param_groups:
             for table in group["params"]:
                 if table.grad is not None:
-                    self._step(table, group["lr"])
+                    self._step(table, group["lr"], group["decay"])
         return loss
 
-    def _step(self, table: nn.Parameter, rate: float) -> None:
+    def _step(self, table: nn.Parameter, rate: float, decay: float) -> None:
         assert table.grad is not None
         # not coalesced: one index and one row of values per lookup
         indices, values = table.grad._indices()[0], table.grad._values()
         order = indices.argsort()
         rows, counts = torch.unique_consecutive(indices[order], return_counts=True)
         gradient = embedding_bag(order, values, counts.cumsum(0) - counts, mode="sum")
+        kept = table.index_select(0, rows)
+        if decay:
+            gradient.addcmul_(kept, counts[:, None].to(kept.dtype), value=decay)
         sums = self.state[table]["sum"]
         squares = sums.index_select(0, rows).addcmul_(gradient, gradient)
         sums.index_copy_(0, rows, squares)
         # rows are distinct, so they can be written back: adding in place takes one thread
-        moved = table.index_select(0, rows).addcdiv_(gradient, squares.sqrt_().add_(EPSILON), value=-rate)
-        table.index_copy_(0, rows, moved)
+        table.index_copy_(0, rows, kept.addcdiv_(gradient, squares.sqrt_().add_(EPSILON), value=-rate))

@@ -38,3 +38,20 @@ def test_a_step_without_a_gradient_changes_nothing() -> None:
     table = torch.nn.Parameter(torch.ones(4, 2))
     SparseAdagrad([table], lr=0.1, accumulator=1.0).step()
     assert torch.equal(table, torch.ones(4, 2))
+
+
+def test_decay_is_the_gradient_of_l2_on_every_lookup() -> None:
+    draw = torch.Generator().manual_seed(0)
+    first = torch.randn(8, 3, generator=draw)
+    ids = torch.tensor([[1, 1, 2], [7, 1, 2]])  # row 1 is looked up three times
+    ends = []
+    for decay in (0.0, 0.3):
+        table = torch.nn.Parameter(first.clone())
+        optimizer = SparseAdagrad([table], lr=0.1, accumulator=1e-3)
+        optimizer.param_groups[0]["decay"] = decay
+        found = torch.nn.functional.embedding(ids, table, sparse=True)
+        penalty = 0.0 if decay else 0.15 * found.square().sum()
+        torch.autograd.backward(found.sin().sum() + penalty)
+        optimizer.step()
+        ends.append(table.detach())
+    torch.testing.assert_close(ends[1], ends[0])

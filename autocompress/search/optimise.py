@@ -32,6 +32,8 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
     if (left is not None and left <= 0) or (ledger.seconds_left is not None and ledger.seconds_left <= 0):
         return
     reopen(study)
+    if finished(study):
+        train_landmarks(config, scene, ledger)  # found again: the front of a resumed study keeps them all
     ledger.show.phase("trials")
     front = ledger.write("running", front_members(ledger.finished()))
     if front.points:

@@ -124,6 +124,11 @@ def test_a_study_without_time_for_a_trial_says_so_and_leaves_the_test_split_clos
     assert story.nothing.front.teacher.quality["click"]["auc"].test is None
 
 
+def test_the_small_landmark_keeps_no_first_trial_waiting(story: Story) -> None:
+    assert story.failed.printed.index("trial 0 failed") < story.failed.printed.index("landmarks: small")
+    assert story.ended.printed.index("landmarks: small") < story.ended.printed.index("trials\n")
+
+
 def test_the_minutes_of_a_study_begin_when_its_data_is_prepared(story: Story) -> None:
     assert story.clock["started"] >= story.clock["prepared"]
 

@@ -48,7 +48,7 @@ def train_from_scratch(
     config: FromScratch, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None = None
 ) -> Trained:
     """Trains, or loads from `cache`/models what equal data, configuration and seed gave before."""
-    key = {"data": dataset.digest, "model": config.model_dump(mode="json"), "seed": seed, "layout": 1}
+    key = {"data": dataset.digest, "model": config.model_dump(mode="json"), "seed": seed, "layout": 2}
     digest = json_digest(key)
     folder = cache / "models" / digest
     torch.manual_seed(seed)

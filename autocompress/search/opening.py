@@ -13,7 +13,8 @@ from autocompress.search.landmarks import STOCK, ship_from_scratch, ship_stock
 from autocompress.search.ledger import Ledger
 from autocompress.search.objectives import REFERENCE_QUALITY, TIES
 from autocompress.search.scene import Quick, Scene
-from autocompress.training.from_scratch import train_from_scratch
+from autocompress.training.config import FromScratch
+from autocompress.training.from_scratch import Trained, train_from_scratch
 
 
 def study_key(config: SearchConfig, dataset: Dataset) -> dict[str, Any]:
@@ -36,9 +37,7 @@ def open_scene(
     """Trains (or finds) and ships the teacher, and enters it and the stock tool's file into the ledger."""
     show, seed = ledger.show, config.study.seed
     show.phase(f"teacher: training {config.teacher.shape.words()}")
-    teacher = train_from_scratch(
-        config.teacher, dataset, seed, cache, lambda e, of, loss, auc: show.teacher_epoch(e + 1, of, loss, auc)
-    )
+    teacher = _train(config.teacher, dataset, seed, cache, ledger)
     bundle = ship_from_scratch(teacher, "teacher", dataset, folder, cache)
     soft_rows = min(dataset.rows["train"], max(config.study.rungs))
     scene = Scene(dataset, config.teacher.shape, teacher, bundle, cache, folder, threads, seed, soft_rows)
@@ -62,15 +61,16 @@ def train_landmarks(config: SearchConfig, scene: Scene, ledger: Ledger) -> None:
         if name in there:
             continue
         show.phase(f"landmarks: {name} from scratch, {landmark.shape.words()}")
-        trained = train_from_scratch(
-            landmark,
-            scene.dataset,
-            scene.seed,
-            scene.cache,
-            lambda e, of, loss, auc: show.teacher_epoch(e + 1, of, loss, auc),
-        )
+        trained = _train(landmark, scene.dataset, scene.seed, scene.cache, ledger)
         shipped = ship_from_scratch(trained, name, scene.dataset, scene.folder, scene.cache)
         ledger.landmarks.append(_know(name, f"from scratch, {landmark.shape.words()}", shipped, scene))
+
+
+def _train(model: FromScratch, dataset: Dataset, seed: int, cache: Path, ledger: Ledger) -> Trained:
+    show = ledger.show
+    return train_from_scratch(
+        model, dataset, seed, cache, lambda epoch, of, loss, auc: show.teacher_epoch(epoch + 1, of, loss, auc)
+    )
 
 
 def _know(name: str, words: str, bundle: Bundle, scene: Scene) -> Known:

@@ -140,6 +140,18 @@ class Schema(Frozen):
         return (*self.field_names, *(s.name for s in self.sequences), *(v.name for v in self.vectors))
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """Inputs that have an embedding table: the fields, then the lists that share no field's."""
+        return (*self.field_names, *(each.name for each in self.sequences if each.shares is None))
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """Table (its place in `tables`) of each column of packed ids: one per field, then `length` per list."""
+        tables = self.tables
+        lists = (each for sequence in self.sequences for each in [sequence.shares or sequence.name] * sequence.length)
+        return (*range(len(self.fields)), *map(tables.index, lists))
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Label columns, in output order; two tasks may share one."""
         return tuple(task.label for task in self.tasks)

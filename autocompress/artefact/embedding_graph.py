@@ -12,95 +12,175 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from autocompress.models.embedding import EmbeddingBank
+from autocompress.models.embedding import EmbeddingBank, ListInput
 from autocompress.models.row_quantization import codes, row_scales
 
 Graph = tuple[list[onnx.NodeProto], list[onnx.TensorProto]]
 
 
-def embedding_graph(bank: EmbeddingBank, ids: str, output: str) -> Graph:
-    """Nodes and initializers from `ids` (int32, (n, fields)) to `output` (float32, (n, bank.width))."""
+def embedding_graph(bank: EmbeddingBank, ids: str, numbers: str, output: str) -> Graph:
+    """Nodes and initializers from `ids` (int32, (n, slots)) to `output` (float32, (n, bank.width)).
+
+    `numbers` (float32, (n, bank.numbers)) is read where the bank passes numbers through.
+    """
     nodes: list[onnx.NodeProto] = []
     tensors: list[onnx.TensorProto] = []
-    parts = []
-    for index, (dim, fields) in enumerate(bank.groups):
+    parts: list[str] = []
+    marks: list[str] = []
+
+    def add(graph: Graph, part: str) -> str:
+        nodes.extend(graph[0])
+        tensors.extend(graph[1])
+        return part
+
+    for index, (dim, tables) in enumerate(bank.groups):
         name = f"table_{index}"
-        group = ids
-        if len(bank.groups) > 1:
-            group = f"{name}.ids"
-            tensors.append(_tensor(f"{name}.fields", np.array(fields, dtype=np.int64)))
-            nodes.append(helper.make_node("Gather", [ids, f"{name}.fields"], [group], axis=1))
-        rows = np.array([bank.rows[field] for field in fields], dtype=np.int32)
-        tensors.append(_tensor(f"{name}.offsets", (np.cumsum(rows) - rows).astype(np.int32)))
-        tensors.append(_tensor(f"{name}.shape", np.array([-1, len(fields) * dim], dtype=np.int64)))
-        nodes.append(helper.make_node("Add", [group, f"{name}.offsets"], [f"{name}.rows"]))
-        table = bank.tables[index].detach()
-        if bank.bits is None:
-            tensors.append(_tensor(name, table.numpy()))
-            nodes.append(helper.make_node("Gather", [name, f"{name}.rows"], [f"{name}.found"]))
-        else:
-            more_nodes, more_tensors = _packed(name, table, bank.bits, bank.group_scales(index), rows.tolist())
-            nodes += more_nodes
-            tensors += more_tensors
-        part = output if len(bank.groups) == 1 else f"{name}.flat"
-        scales = bank.group_scales(index)
-        if scales is None:
-            nodes.append(helper.make_node("Reshape", [f"{name}.found", f"{name}.shape"], [part]))
-        else:
-            # one multiplication of flat rows by a constant is several times cheaper than broadcasting a scale per row
-            tensors.append(_tensor(f"{name}.scales", scales.repeat_interleave(dim).numpy()))
-            nodes.append(helper.make_node("Reshape", [f"{name}.found", f"{name}.shape"], [f"{name}.unscaled"]))
-            nodes.append(helper.make_node("Mul", [f"{name}.unscaled", f"{name}.scales"], [part]))
-        parts.append(part)
+        tensors += _stored(name, bank, index)
+        if fields := [table for table in tables if table < bank.fields]:
+            graph = _fields(name, bank, index, fields, ids, dim)
+            parts.append(add(graph, f"{name}.flat"))
+    start = bank.fields
+    for place, each in enumerate(bank.lists):
+        name = f"list_{place}"
+        parts.append(add(_list(name, bank, each, start, ids), f"{name}.flat"))
+        marks.append(f"{name}.mark")
+        start += each.length
+    parts += marks if bank.whole else []
+    parts += [numbers] if bank.numbers else []
     if len(parts) > 1:
         nodes.append(helper.make_node("Concat", parts, [output], axis=1))
+    else:
+        nodes[-1].output[0] = output
     return nodes, tensors
 
 
-def _packed(name: str, table: torch.Tensor, bits: int, field_scales: torch.Tensor | None, rows: list[int]) -> Graph:
-    """From `<name>.rows` (indices) to `<name>.found`, scaled by row but not yet by field."""
-    if field_scales is None:
-        scales = row_scales(table, bits)
+def _fields(name: str, bank: EmbeddingBank, index: int, fields: list[int], ids: str, dim: int) -> Graph:
+    """From `ids` to `<name>.flat` (float32, (n, fields * dim)), one lookup for all fields of a group."""
+    nodes: list[onnx.NodeProto] = []
+    offsets = np.array([bank.places[field][1] for field in fields], dtype=np.int32)
+    tensors = [_tensor(f"{name}.offsets", offsets)]
+    group = ids
+    if fields != list(range(len(bank.slot_rows))):
+        group = f"{name}.ids"
+        tensors.append(_tensor(f"{name}.fields", np.array(fields, dtype=np.int64)))
+        nodes.append(helper.make_node("Gather", [ids, f"{name}.fields"], [group], axis=1))
+    nodes.append(helper.make_node("Add", [group, f"{name}.offsets"], [f"{name}.rows"]))
+    more_nodes, more_tensors = _looked_up(name, bank, index, f"{name}.rows", name)
+    tensors += [*more_tensors, _tensor(f"{name}.shape", np.array([-1, len(fields) * dim], dtype=np.int64))]
+    nodes += more_nodes
+    scales = bank.group_scales(index)
+    if scales is None:
+        nodes.append(helper.make_node("Reshape", [f"{name}.found", f"{name}.shape"], [f"{name}.flat"]))
     else:
-        scales = field_scales.repeat_interleave(torch.tensor(rows))[:, None]
-    values = codes(table, scales, bits).to(torch.int8).numpy()
-    tensors: list[onnx.TensorProto] = []
-    if bits == 8:
-        tensors.append(_tensor(name, values))
+        # one multiplication of flat rows by a constant is several times cheaper than broadcasting a scale per row
+        tensors.append(_tensor(f"{name}.scales", scales[: len(fields)].repeat_interleave(dim).numpy()))
+        nodes.append(helper.make_node("Reshape", [f"{name}.found", f"{name}.shape"], [f"{name}.unscaled"]))
+        nodes.append(helper.make_node("Mul", [f"{name}.unscaled", f"{name}.scales"], [f"{name}.flat"]))
+    return nodes, tensors
+
+
+def _list(name: str, bank: EmbeddingBank, each: ListInput, start: int, ids: str) -> Graph:
+    """From `ids` to `<name>.flat`: the mean of the entries, or all of them; `<name>.mark` (n, length) tells padding."""
+    group, first = bank.places[each.table]
+    table, dim = f"table_{group}", bank.dims[each.table]
+    tensors = [
+        _tensor(f"{name}.slots", np.arange(start, start + each.length, dtype=np.int64)),
+        _tensor(f"{name}.none", np.array(0, dtype=np.int32)),
+        _tensor(f"{name}.first", np.array(first, dtype=np.int32)),
+        _tensor(f"{name}.last", np.array([-1], dtype=np.int64)),
+    ]
+    nodes = [
+        helper.make_node("Gather", [ids, f"{name}.slots"], [f"{name}.ids"], axis=1),
+        helper.make_node("GreaterOrEqual", [f"{name}.ids", f"{name}.none"], [f"{name}.there"]),
+        helper.make_node("Cast", [f"{name}.there"], [f"{name}.mark"], to=TensorProto.FLOAT),
+        helper.make_node("Max", [f"{name}.ids", f"{name}.none"], [f"{name}.known"]),
+        helper.make_node("Add", [f"{name}.known", f"{name}.first"], [f"{name}.rows"]),
+    ]
+    more_nodes, more_tensors = _looked_up(table, bank, group, f"{name}.rows", name)
+    tensors += more_tensors
+    nodes += more_nodes
+    factor = f"{name}.mark"
+    if bank.table_scales is not None:
+        tensors.append(_tensor(f"{name}.scale_of_all", np.array(bank.table_scales[each.table], dtype=np.float32)))
+        nodes.append(helper.make_node("Mul", [factor, f"{name}.scale_of_all"], [f"{name}.factor"]))
+        factor = f"{name}.factor"
+    nodes += [
+        helper.make_node("Unsqueeze", [factor, f"{name}.last"], [f"{name}.wide"]),
+        helper.make_node("Mul", [f"{name}.found", f"{name}.wide"], [f"{name}.entries"]),
+    ]
+    if bank.whole:
+        tensors.append(_tensor(f"{name}.shape", np.array([-1, each.length * dim], dtype=np.int64)))
+        nodes.append(helper.make_node("Reshape", [f"{name}.entries", f"{name}.shape"], [f"{name}.flat"]))
+        return nodes, tensors
+    tensors += [
+        _tensor(f"{name}.axis", np.array([1], dtype=np.int64)),
+        _tensor(f"{name}.at_least", np.array(1.0, dtype=np.float32)),
+    ]
+    nodes += [
+        helper.make_node("ReduceSum", [f"{name}.entries", f"{name}.axis"], [f"{name}.sum"], keepdims=0),
+        helper.make_node("ReduceSum", [f"{name}.mark", f"{name}.axis"], [f"{name}.many"], keepdims=1),
+        helper.make_node("Max", [f"{name}.many", f"{name}.at_least"], [f"{name}.length"]),
+        helper.make_node("Div", [f"{name}.sum", f"{name}.length"], [f"{name}.flat"]),
+    ]
+    return nodes, tensors
+
+
+def _stored(table: str, bank: EmbeddingBank, index: int) -> list[onnx.TensorProto]:
+    """What is stored of a group of tables, whoever reads it."""
+    values = bank.tables[index].detach()
+    if bank.bits is None:
+        return [_tensor(table, values.numpy())]
+    if bank.table_scales is None:
+        scales = row_scales(values, bank.bits)
+        kept = [_tensor(f"{table}.scales", scales.to(torch.float16).numpy())]
+    else:
+        rows = torch.tensor([bank.rows[each] for each in bank.groups[index][1]])
+        group = bank.group_scales(index)
+        assert group is not None
+        scales, kept = group.repeat_interleave(rows)[:, None], []
+    packed = codes(values, scales, bank.bits).to(torch.int8).numpy()
+    if bank.bits == 8:
+        return [_tensor(table, packed), *kept]
+    constants = {"mask": np.uint8(15), "shift": np.uint8(4), "zero": np.uint8(8), "one": np.float32(1.0)}
+    named = [_tensor(f"{table}.{name}", np.array(value)) for name, value in constants.items()]
+    if values.shape[1] % 2:
+        named.append(_tensor(f"{table}.dims", np.arange(values.shape[1], dtype=np.int64)))
+    return [_tensor(table, pack_nibbles(packed)), *named, *kept]
+
+
+def _looked_up(table: str, bank: EmbeddingBank, index: int, rows: str, name: str) -> Graph:
+    """From `rows` (indices) to `<name>.found`: float rows of a group of tables, scaled by row but not yet by table."""
+    if bank.bits is None:
+        return [helper.make_node("Gather", [table, rows], [f"{name}.found"])], []
+    if bank.bits == 8:
         nodes = [
-            helper.make_node("Gather", [name, f"{name}.rows"], [f"{name}.codes"]),
+            helper.make_node("Gather", [table, rows], [f"{name}.codes"]),
             helper.make_node("Cast", [f"{name}.codes"], [f"{name}.levels"], to=TensorProto.FLOAT),
         ]
     else:
-        tensors += [
-            _tensor(name, pack_nibbles(values)),
-            _tensor(f"{name}.mask", np.array(15, dtype=np.uint8)),
-            _tensor(f"{name}.shift", np.array(4, dtype=np.uint8)),
-            _tensor(f"{name}.zero", np.array(8, dtype=np.uint8)),
-            _tensor(f"{name}.one", np.array(1.0, dtype=np.float32)),
-        ]
         nibbles = [f"{name}.low", f"{name}.high"]
         nodes = [
-            helper.make_node("Gather", [name, f"{name}.rows"], [f"{name}.bytes"]),
-            helper.make_node("BitwiseAnd", [f"{name}.bytes", f"{name}.mask"], [nibbles[0]]),
-            helper.make_node("BitShift", [f"{name}.bytes", f"{name}.shift"], [nibbles[1]], direction="RIGHT"),
+            helper.make_node("Gather", [table, rows], [f"{name}.bytes"]),
+            helper.make_node("BitwiseAnd", [f"{name}.bytes", f"{table}.mask"], [nibbles[0]]),
+            helper.make_node("BitShift", [f"{name}.bytes", f"{table}.shift"], [nibbles[1]], direction="RIGHT"),
             helper.make_node("Concat", nibbles, [f"{name}.codes"], axis=-1),
         ]
-        if table.shape[1] % 2:
-            tensors.append(_tensor(f"{name}.dims", np.arange(table.shape[1], dtype=np.int64)))
-            nodes.append(helper.make_node("Gather", [f"{name}.codes", f"{name}.dims"], [f"{name}.used"], axis=-1))
-        source = f"{name}.used" if table.shape[1] % 2 else f"{name}.codes"
-        nodes.append(helper.make_node("DequantizeLinear", [source, f"{name}.one", f"{name}.zero"], [f"{name}.levels"]))
-    if field_scales is not None:
+        source = f"{name}.codes"
+        if bank.groups[index][0] % 2:
+            source = f"{name}.used"
+            nodes.append(helper.make_node("Gather", [f"{name}.codes", f"{table}.dims"], [source], axis=-1))
+        nodes.append(
+            helper.make_node("DequantizeLinear", [source, f"{table}.one", f"{table}.zero"], [f"{name}.levels"])
+        )
+    if bank.table_scales is not None:
         nodes[-1].output[0] = f"{name}.found"
-        return nodes, tensors
-    tensors.append(_tensor(f"{name}.scales", scales.to(torch.float16).numpy()))
+        return nodes, []
     nodes += [
-        helper.make_node("Gather", [f"{name}.scales", f"{name}.rows"], [f"{name}.half"]),
+        helper.make_node("Gather", [f"{table}.scales", rows], [f"{name}.half"]),
         helper.make_node("Cast", [f"{name}.half"], [f"{name}.scale"], to=TensorProto.FLOAT),
         helper.make_node("Mul", [f"{name}.levels", f"{name}.scale"], [f"{name}.found"]),
     ]
-    return nodes, tensors
+    return nodes, []
 
 
 def pack_nibbles(values: NDArray[np.int8]) -> NDArray[np.uint8]:

@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from autocompress.artefact.dense_graph import INPUT, OUTPUT, dense_graph
 from autocompress.artefact.embedding_graph import embedding_graph
 from autocompress.artefact.runtime import open_session, score
-from autocompress.data.encode import clip_ids
-from autocompress.models.recommender import Recommender
+from autocompress.data.inputs import Inputs, clip_ids
+from autocompress.models.recommender import Recommender, tensors
 from autocompress.schema import Schema
 
 OPSET, IR_VERSION = 20, 10
@@ -28,13 +27,16 @@ def export(model: Recommender, schema: Schema, path: Path, cache: Path) -> None:
     Scores are sigmoids of the logits, one column per task in schema order. The same weights give the same bytes.
     """
     model.eval()
-    lookup_nodes, lookup_tensors = embedding_graph(model.bank, "ids", INPUT)
+    lookup_nodes, lookup_tensors = embedding_graph(model.bank, "ids", "numbers", INPUT)
     dense_nodes, dense_tensors = dense_graph(model.dense, model.bank.width, cache)
     tasks = len(schema.tasks)
+    inputs = [helper.make_tensor_value_info("ids", TensorProto.INT32, ["batch", len(schema.slots)])]
+    if model.bank.numbers:
+        inputs.append(helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["batch", model.bank.numbers]))
     graph = helper.make_graph(
         [*lookup_nodes, *dense_nodes, helper.make_node("Sigmoid", [OUTPUT], ["scores"])],
         "autocompress",
-        [helper.make_tensor_value_info("ids", TensorProto.INT32, ["batch", len(schema.fields)])],
+        inputs,
         [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", tasks])],
         [*lookup_tensors, *dense_tensors],
     )
@@ -45,12 +47,12 @@ def export(model: Recommender, schema: Schema, path: Path, cache: Path) -> None:
 
 
 @torch.no_grad()
-def parity(model: Recommender, path: Path, ids: NDArray[np.int32]) -> float:
-    """Largest |difference of scores| between torch and the file over the rows of `ids`.
+def parity(model: Recommender, path: Path, inputs: Inputs) -> float:
+    """Largest |difference of scores| between torch and the file over the rows of `inputs`.
 
     Float files agree to 1e-5. int8 files agree but for values that lie on a rounding edge and fall to the other side
     in the other engine: one activation step, diluted by the layers above.
     """
-    ids = clip_ids(ids, model.bank.rows)
-    torch_scores = torch.sigmoid(model(torch.from_numpy(ids.astype(np.int64)))).numpy()
-    return float(np.abs(torch_scores - score(open_session(path), ids)).max())
+    inputs = clip_ids(inputs, model.bank.slot_rows)
+    torch_scores = torch.sigmoid(model(*tensors(inputs))).numpy()
+    return float(np.abs(torch_scores - score(open_session(path), inputs)).max())

@@ -8,6 +8,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from autocompress.data.inputs import Inputs
+
 
 def open_session(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
     """A CPU session with `threads` compute threads, graph optimised as far as it goes."""
@@ -18,11 +20,10 @@ def open_session(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def score(session: onnxruntime.InferenceSession, ids: NDArray[np.int32], batch_size: int = 1024) -> NDArray[np.float32]:
-    """Scores (rows, tasks), float32, of ids (rows, fields)."""
+def score(session: onnxruntime.InferenceSession, inputs: Inputs, batch_size: int = 1024) -> NDArray[np.float32]:
+    """Scores (rows, tasks), float32."""
     parts = [
-        session.run(None, {"ids": np.ascontiguousarray(ids[start : start + batch_size], dtype=np.int32)})[0]
-        for start in range(0, len(ids), batch_size)
+        session.run(None, inputs[start : start + batch_size].feed())[0] for start in range(0, len(inputs), batch_size)
     ]
     if not parts:
         return np.empty((0, session.get_outputs()[0].shape[1]), dtype=np.float32)

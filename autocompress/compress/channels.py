@@ -131,11 +131,11 @@ def _scores(model: Recommender, context: Context, importance: str, names: list[s
     activity: dict[str, torch.Tensor] = {}
     if importance == "gradient":
         dense.zero_grad(set_to_none=True)
-        logits = dense(model.bank(context.ids).detach())
+        logits = dense(model.bank(context.ids, context.numbers).detach())
         value = nn.functional.binary_cross_entropy_with_logits(logits, context.labels)
         torch.autograd.backward(value)
     elif importance == "activation":
-        activity = _mean_activity(model, context.ids, names)
+        activity = _mean_activity(model, context, names)
     scores = {}
     for name in names:
         layer = _linear(dense, name)
@@ -160,7 +160,7 @@ def _gradient(layer: nn.Linear) -> torch.Tensor:
     return layer.weight.grad
 
 
-def _mean_activity(model: Recommender, ids: torch.Tensor, names: list[str]) -> dict[str, torch.Tensor]:
+def _mean_activity(model: Recommender, context: Context, names: list[str]) -> dict[str, torch.Tensor]:
     """Mean |output| per channel; a ReLU behind the layer counts, because its readers see it."""
     seen: dict[str, torch.Tensor] = {}
     hooks = []
@@ -174,7 +174,7 @@ def _mean_activity(model: Recommender, ids: torch.Tensor, names: list[str]) -> d
 
         hooks.append(_linear(model.dense, name).register_forward_hook(remember))
     with torch.no_grad():
-        model.dense(model.bank(ids))
+        model.dense(model.bank(context.ids, context.numbers))
     for hook in hooks:
         hook.remove()
     return seen

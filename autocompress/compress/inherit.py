@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from autocompress.compress.transform import Context
+from autocompress.models.embedding import EmbeddingBank
 from autocompress.models.heads.head import HeadPart, inherit_linear
 from autocompress.models.recommender import Recommender, build
 from autocompress.models.shape import DensePart, Shape
@@ -37,7 +38,7 @@ def inherit(teacher: Recommender, shape: Shape, context: Context) -> Recommender
             else:
                 cast(HeadPart, head).inherit(old_head, features)
         if isinstance(head, nn.Linear) and _widths(teacher.dense) != _widths(student.dense):
-            _refit_head(teacher, student, head, context.ids)
+            _refit_head(teacher, student, head, context)
     return student
 
 
@@ -47,26 +48,37 @@ def _inherit_tables(
     """Copies the chosen dimensions; returns the teacher's input columns in the student's column order, and the
     dimensions where they are the same for every field."""
     readers = [m.weight for m in teacher.dense.modules() if isinstance(m, nn.Linear)]
-    reads = sum(
-        (weight.square().sum(0) for weight in readers if weight.shape[1] == teacher.bank.width),
-        torch.zeros(teacher.bank.width),
-    )
-    old_columns, new_columns = teacher.bank.columns(), student.bank.columns()
+    # a model of whole lists reads no vector directly: then every dimension counts alike
+    squares = [weight.square().sum(0) for weight in readers if weight.shape[1] == teacher.bank.width]
+    reads = torch.stack(squares).sum(0) if squares else torch.ones(teacher.bank.width)
+    old, new = teacher.bank, student.bank
+    old_reads, new_reads = _readers(old), _readers(new)
     energies = []
-    for field, old in enumerate(old_columns):
-        if len(new_columns[field]) > len(old):
-            name = context.schema.field_names[field]
-            raise ValueError(f"embedding_dim {len(new_columns[field])} of {name} exceeds the teacher's {len(old)}")
-        table = teacher.bank.table(field)
-        frequency = torch.from_numpy(context.counts[field]).float()[: len(table), None]
-        energies.append((frequency * table.square()).sum(0) * reads[old])
-    dims = _strongest(torch.stack(energies).sum(0), student.bank.dims[0]) if aligned else None
-    columns: dict[int, int] = {}
-    for field, (old, new) in enumerate(zip(old_columns, new_columns, strict=True)):
-        chosen = dims if dims is not None else _strongest(energies[field], len(new))
-        student.bank.table(field).copy_(teacher.bank.table(field)[:, chosen])
-        columns |= {column: old[index] for column, index in zip(new, chosen, strict=True)}
-    return [columns[new] for new in range(student.bank.width)], dims
+    for index, (name, have, want) in enumerate(zip(context.schema.tables, old.dims, new.dims, strict=True)):
+        if want > have:
+            raise ValueError(f"embedding_dim {want} of {name} exceeds the teacher's {have}")
+        table = old.table(index)
+        frequency = torch.from_numpy(context.counts[index]).float()[: len(table), None]
+        energies.append((frequency * table.square()).sum(0) * sum(reads[columns] for columns in old_reads[index]))
+    dims = _strongest(torch.stack(energies).sum(0), new.dims[0]) if aligned else None
+    columns: dict[int, int] = dict(zip(new.rest(), old.rest(), strict=True))
+    for index, (theirs, mine) in enumerate(zip(old_reads, new_reads, strict=True)):
+        chosen = dims if dims is not None else _strongest(energies[index], new.dims[index])
+        new.table(index).copy_(old.table(index)[:, chosen])
+        for source, target in zip(theirs, mine, strict=True):
+            columns |= {column: source[dim] for column, dim in zip(target, chosen, strict=True)}
+    return [columns[column] for column in range(new.width)], dims
+
+
+def _readers(bank: EmbeddingBank) -> list[list[list[int]]]:
+    """Per table, the output columns of every vector that comes from it: a field, the mean of a list, or an entry."""
+    found: list[list[list[int]]] = [[] for _ in bank.rows]
+    for field, columns in enumerate(bank.columns()):
+        found[field].append(columns)
+    for each, columns in zip(bank.lists, bank.list_columns(), strict=True):
+        dim = bank.dims[each.table]
+        found[each.table] += [columns[start : start + dim] for start in range(0, len(columns), dim)]
+    return found
 
 
 def _widths(dense: nn.Module) -> dict[str, torch.Size]:
@@ -77,15 +89,15 @@ def _strongest(energy: torch.Tensor, count: int) -> list[int]:
     return sorted(energy.topk(count).indices.tolist())
 
 
-def _refit_head(teacher: Recommender, student: Recommender, head: nn.Linear, ids: torch.Tensor) -> None:
+def _refit_head(teacher: Recommender, student: Recommender, head: nn.Linear, context: Context) -> None:
     features: list[torch.Tensor] = []
     hook = head.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0]))
     teacher.eval()
     student.eval()
-    student(ids)
+    student(context.ids, context.numbers)
     hook.remove()
-    wanted = teacher(ids)
-    design = torch.cat([features[0], torch.ones(len(ids), 1)], dim=1).double()
+    wanted = teacher(context.ids, context.numbers)
+    design = torch.cat([features[0], torch.ones(len(wanted), 1)], dim=1).double()
     gram = design.T @ design
     gram.diagonal().add_(RIDGE * gram.diagonal().mean())
     solution = torch.linalg.solve(gram, design.T @ wanted.double()).float()

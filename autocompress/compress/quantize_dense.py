@@ -31,7 +31,7 @@ class QuantizeDense(Frozen):
 
     def apply(self, model: Recommender, context: Context) -> Record:
         """Record: `ranges`, {layer: [low, high]} of each quantized layer's input."""
-        ranges = _input_ranges(model, context.ids, TAIL[self.calibration])
+        ranges = _input_ranges(model, context, TAIL[self.calibration])
         record: Record = {"ranges": ranges}
         self.restore(model, record)
         return record
@@ -53,7 +53,7 @@ class QuantizeDense(Frozen):
         return self.bits
 
 
-def _input_ranges(model: Recommender, ids: torch.Tensor, tail: float) -> dict[str, list[float]]:
+def _input_ranges(model: Recommender, context: Context, tail: float) -> dict[str, list[float]]:
     seen: dict[str, torch.Tensor] = {}
     hooks = []
     for name, module in model.dense.named_modules():
@@ -66,7 +66,7 @@ def _input_ranges(model: Recommender, ids: torch.Tensor, tail: float) -> dict[st
     training = model.training
     model.eval()
     with torch.no_grad():
-        model(ids)
+        model(context.ids, context.numbers)
     model.train(training)
     for hook in hooks:
         hook.remove()

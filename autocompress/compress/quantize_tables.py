@@ -28,14 +28,14 @@ class QuantizeTables(Frozen):
         """Record: `bits`, and `scales` per field (chosen once, weighted by training frequency) or None."""
         scales = None
         if self.granularity == "field":
-            scales = [self._scale(model, context, field) for field in range(len(model.bank.rows))]
+            scales = [self._scale(model, context, index) for index in range(len(model.bank.rows))]
         record: Record = {"bits": self.bits, "scales": scales}
         self.restore(model, record)
         return record
 
-    def _scale(self, model: Recommender, context: Context, field: int) -> float:
-        table = model.bank.table(field).detach()
-        frequency = torch.from_numpy(context.counts[field][: len(table)]).float() + 1.0
+    def _scale(self, model: Recommender, context: Context, index: int) -> float:
+        table = model.bank.table(index).detach()
+        frequency = torch.from_numpy(context.counts[index][: len(table)]).float() + 1.0
         return field_scale(table, frequency, self.bits)
 
     def restore(self, model: Recommender, record: Record) -> None:

@@ -1,8 +1,8 @@
-"""Embedding rows pruned by frequency: the rarest ids of all fields together give up their rows.
+"""Embedding rows pruned by frequency: the rarest ids of all inputs together give up their rows.
 
 Pruned ids read the out-of-vocabulary row, which starts as their mean weighted by frequency. Because ids follow
-falling frequency, each field keeps a prefix of its vocabulary, and the shipped encoder maps the rest to 0 itself:
-the file holds no remapping. Buckets of numeric fields are never pruned.
+falling frequency, each input keeps a prefix of its vocabulary, and the shipped encoder maps the rest to 0 itself:
+the file holds no remapping. Buckets of numbers and of hashes are never pruned.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from pydantic import Field as Limits
 from torch import nn
 
 from autocompress.compress.transform import Context, Record
-from autocompress.models.embedding import EmbeddingBank
+from autocompress.data.encode import prunable
 from autocompress.models.recommender import Recommender
 from autocompress.schema import Frozen, Schema
 
 
 class Rows(Frozen):
-    """`keep` is the share of the vocabulary rows of all categorical fields together that stay."""
+    """`keep` is the share of the vocabulary rows of all categorical inputs together that stay."""
 
     kind: Literal["rows"] = "rows"
     follows: ClassVar[frozenset[str]] = frozenset({"rows"})
     keep: float = Limits(gt=0.0, le=1.0)
 
     def apply(self, model: Recommender, context: Context) -> Record:
-        """Record: `rows`, the number of rows that each field keeps, out-of-vocabulary included."""
+        """Record: `rows`, the number of rows that each table keeps, out-of-vocabulary included."""
         kept = kept_rows(context.schema, context.counts, self.keep)
         rows = [min(have, keep) for have, keep in zip(model.bank.rows, kept, strict=True)]
         weights = [np.maximum(counts, 1) for counts in context.counts]
@@ -50,28 +50,28 @@ class Rows(Frozen):
 
 
 def kept_rows(schema: Schema, counts: list[NDArray[np.int64]], keep: float) -> list[int]:
-    """Rows per field when only the `keep` share of most frequent categorical ids stays; ties at the cut go."""
-    categorical = [field.kind == "categorical" for field in schema.fields]
-    ids = [field_counts[1:] for field_counts, is_id in zip(counts, categorical, strict=True) if is_id]
+    """Rows per table when only the `keep` share of the vocabularies' most frequent ids stays; ties at the cut go."""
+    vocabularies = prunable(schema)
+    ids = [table_counts[1:] for table_counts, prunes in zip(counts, vocabularies, strict=True) if prunes]
     ranked = np.sort(np.concatenate([*ids, np.empty(0, dtype=np.int64)]))
     wanted = int(np.ceil(keep * len(ranked)))
     cut = ranked[len(ranked) - wanted] if wanted else np.inf
     rows = []
-    for field_counts, is_id in zip(counts, categorical, strict=True):
+    for table_counts, prunes in zip(counts, vocabularies, strict=True):
         # a vocabulary is sorted by falling frequency, so the ids at or above the cut are its prefix
-        rows.append(1 + int((field_counts[1:] >= cut).sum()) if is_id else len(field_counts))
+        rows.append(1 + int((table_counts[1:] >= cut).sum()) if prunes else len(table_counts))
     return rows
 
 
 def _shrink(model: Recommender, rows: list[int], weights: list[NDArray[np.int64]] | None) -> None:
     old = model.bank
-    new = EmbeddingBank(rows, old.dims)
+    new = old.resized(rows)
     with torch.no_grad():
-        for field, keep in enumerate(rows):
-            table = old.table(field)
-            new.table(field).copy_(table[:keep])
+        for index, keep in enumerate(rows):
+            table = old.table(index)
+            new.table(index).copy_(table[:keep])
             if weights is not None and keep < len(table):
-                weight = torch.from_numpy(weights[field][keep : len(table)].astype(np.float32))
-                new.table(field)[0] = (weight[:, None] * table[keep:]).sum(0) / weight.sum()
+                weight = torch.from_numpy(weights[index][keep : len(table)].astype(np.float32))
+                new.table(index)[0] = (weight[:, None] * table[keep:]).sum(0) / weight.sum()
     model.bank = new
     assert all(isinstance(table, nn.Parameter) for table in new.tables)

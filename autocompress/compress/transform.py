@@ -19,15 +19,17 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Context:
-    """A sample of the training data for decisions: `ids` int64 (n, fields), `labels` float32 (n, tasks).
+    """A sample of the training data for decisions: `ids` int64 (n, slots), `labels` float32 (n, tasks).
 
-    `counts[i]` is the training frequency (int64) of every id of field i of the uncompressed vocabulary.
+    `counts[i]` is the training frequency (int64) of every id of table i of the uncompressed vocabulary. `numbers`
+    float32 (n, width) are there where the schema has vectors.
     """
 
     schema: Schema
     counts: list[NDArray[np.int64]]
     ids: torch.Tensor
     labels: torch.Tensor
+    numbers: torch.Tensor | None = None
 
 
 class Transform(Protocol):

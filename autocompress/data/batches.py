@@ -9,18 +9,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from autocompress.data.inputs import Inputs
+
 BLOCK = 256
 """Rows that stay neighbours: small enough to mix days, large enough that a batch is a few dozen slices."""
 
 
 class Batch(NamedTuple):
-    """`ids` int64 (n, fields); `labels` float32 (n, tasks); `soft` float32 (n, tasks) teacher logits, or None;
-    `weights` float32 (n,), or None where every row counts once."""
+    """`ids` int64 (n, slots); `labels` float32 (n, tasks); `soft` float32 (n, tasks) teacher logits, or None;
+    `weights` float32 (n,), or None where every row counts once; `numbers` float32 (n, width), or None."""
 
     ids: torch.Tensor
     labels: torch.Tensor
     soft: torch.Tensor | None
     weights: torch.Tensor | None = None
+    numbers: torch.Tensor | None = None
 
 
 class Batches:
@@ -33,7 +36,7 @@ class Batches:
 
     def __init__(
         self,
-        ids: NDArray[np.int32],
+        inputs: Inputs,
         labels: NDArray[np.uint8],
         soft: NDArray[np.float32] | None,
         *,
@@ -43,35 +46,37 @@ class Batches:
         mask: float = 0.0,
         seed: int = 0,
     ) -> None:
-        rows = max(1, round(len(ids) * share))
+        rows = max(1, round(len(inputs) * share))
         if soft is not None and len(soft) < rows:
             raise ValueError(f"teacher logits cover {len(soft)} rows, {rows} are asked for")
-        self._ids, self._labels = ids[-rows:], labels[-rows:]
+        self._inputs, self._labels = inputs[-rows:], labels[-rows:]
         self._soft = None if soft is None else soft[-rows:]
         self._weights = None if weights is None else weights[-rows:]
         self._batch_size, self._mask = min(batch_size, rows), mask
         self._seed, self._iteration = seed, 0
 
     def __len__(self) -> int:
-        return len(self._ids) // self._batch_size
+        return len(self._inputs) // self._batch_size
 
     def __iter__(self) -> Iterator[Batch]:
         draw = np.random.default_rng([self._seed, self._iteration])
         self._iteration += 1
         size = self._batch_size
         # a short block at the end of the log stays last, so that row i of an epoch lies in block i // BLOCK
-        whole = len(self._ids) // BLOCK
+        whole = len(self._inputs) // BLOCK
         starts = np.append(draw.permutation(whole), whole) * BLOCK
         for index in range(len(self)):
             first, last = index * size // BLOCK, ((index + 1) * size - 1) // BLOCK
             rows = (starts[first : last + 1, None] + np.arange(BLOCK)).ravel()
             rows = rows[index * size - first * BLOCK :][:size]
-            ids = self._ids[rows].astype(np.int64)
+            inputs = self._inputs[rows]
+            ids = inputs.ids.astype(np.int64)
             if self._mask:
-                ids[draw.random(ids.shape, dtype=np.float32) < self._mask] = 0
+                ids[(draw.random(ids.shape, dtype=np.float32) < self._mask) & (ids > 0)] = 0
             yield Batch(
                 torch.from_numpy(ids),
                 torch.from_numpy(self._labels[rows].astype(np.float32)),
                 None if self._soft is None else torch.from_numpy(self._soft[rows]),
                 None if self._weights is None else torch.from_numpy(self._weights[rows]),
+                None if inputs.numbers is None else torch.from_numpy(inputs.numbers),
             )

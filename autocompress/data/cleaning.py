@@ -13,8 +13,8 @@ from typing import Annotated, Literal, Self
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import ConfigDict, model_validator
 from pydantic import Field as Limits
-from pydantic import model_validator
 
 from autocompress.data import leaks
 from autocompress.data.column_facts import Facts, facts
@@ -114,12 +114,13 @@ class ColumnReport(Frozen):
 
 
 class CleaningReport(Frozen):
-    """What was counted and dropped; `fields_without_model`: inputs of the log that no model reads."""
+    """What was counted and dropped. What an older version said beyond that is passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     rows: RowCounts
     split: SplitRows
     columns: tuple[ColumnReport, ...]
-    fields_without_model: tuple[str, ...] = ()
 
 
 def keep_rows(spool: Spool, cleaning: Cleaning) -> tuple[NDArray[np.bool_], RowCounts]:

@@ -26,9 +26,6 @@ def report_lines(report: CleaningReport) -> list[str]:
     warnings = [(each.name, text) for each in report.columns for text in each.warnings]
     warnings.sort(key=lambda warning: warning[1].startswith(ALMOST))
     findings += [_wrapped(f"warning: {name}: {text}") for name, text in warnings]
-    if report.fields_without_model:
-        names = ", ".join(report.fields_without_model)
-        findings.append(_wrapped(f"no model reads: {names}"))
     for number, finding in enumerate(findings):
         # the last line is kept for what is left, unless nothing is
         last = number == len(findings) - 1

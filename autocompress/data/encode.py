@@ -1,6 +1,6 @@
 """Encoding: raw values to ids and numbers, fitted on the training split, stored beside every model that reads them.
 
-Id 0 of a field is its out-of-vocabulary row (a value unseen, rarer than `min_count`, missing or pruned). Categorical
+Id 0 of a table is its out-of-vocabulary row (a value unseen, rarer than `min_count`, missing or pruned). Categorical
 ids follow falling training frequency (ties by value), so pruning rows by frequency cuts a vocabulary's tail. Numeric
 ids are 1 + the number of edges below the value. In lists, -1 is padding.
 """
@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from autocompress.data import columns
+from autocompress.data.inputs import Inputs
 from autocompress.data.spool import require_columns
 from autocompress.schema import Field, Schema, Vector
 from autocompress.schema import Sequence as List
@@ -39,13 +40,32 @@ class Encoder:
 
     @property
     def rows(self) -> tuple[int, ...]:
-        """Embedding rows that each field needs, the out-of-vocabulary row counted."""
-        return tuple(self._rows(field) for field in self.schema.fields)
+        """Rows that each table of the schema needs, the out-of-vocabulary row counted."""
+        lists = (each for each in self.schema.sequences if each.shares is None)
+        return (*map(self._rows, self.schema.fields), *map(self._list_rows, lists))
+
+    @property
+    def slot_rows(self) -> tuple[int, ...]:
+        """Rows of the table that each slot of packed ids reads."""
+        rows = self.rows
+        return tuple(rows[table] for table in self.schema.slots)
 
     def _rows(self, field: Field) -> int:
         if field.encoding == "hash":
             return field.buckets + 1
         return len(self.values[field.name]) + (2 if field.kind == "numeric" else 1)
+
+    def _list_rows(self, each: List) -> int:
+        return 1 + (each.buckets if each.encoding == "hash" else len(self.values[each.name]))
+
+
+def encode_inputs(frame: pl.DataFrame, encoder: Encoder) -> Inputs:
+    """All inputs of the rows of `frame`; labels are not needed. `UserError` names an input that `frame` lacks."""
+    schema = encoder.schema
+    lists = [encode_list(frame, each, encoder) for each in schema.sequences]
+    ids = encode(frame, encoder)
+    numbers = [encode_vector(frame, vector, encoder) for vector in schema.vectors]
+    return Inputs(np.hstack([ids, *lists]) if lists else ids, np.hstack(numbers) if numbers else None)
 
 
 def encode(frame: pl.DataFrame, encoder: Encoder) -> NDArray[np.int32]:
@@ -135,25 +155,25 @@ def _native(have: pl.DataType, want: pl.DataType) -> pl.Expr:
 
 
 def truncate(encoder: Encoder, rows: Sequence[int]) -> Encoder:
-    """The encoder of a model whose field i keeps only its first `rows[i]` embedding rows (>= 1).
+    """The encoder of a model whose table i keeps only its first `rows[i]` rows (>= 1).
 
-    Ids past the end become 0, as in `clip_ids`. Raises `ValueError` where a numeric or hashed field would lose rows.
+    Ids past the end become 0, as in `clip_ids`. Raises `ValueError` where a numeric or hashed input would lose rows.
     """
     kept: dict[str, Any] = dict(encoder.values)
-    for field, have, keep in zip(encoder.schema.fields, encoder.rows, rows, strict=True):
+    vocabularies = prunable(encoder.schema)
+    for name, prunes, have, keep in zip(encoder.schema.tables, vocabularies, encoder.rows, rows, strict=True):
         if keep >= have:
             continue
-        if field.kind == "numeric" or field.encoding == "hash":
-            raise ValueError(
-                f"field {field.name!r} is {field.kind}, {field.encoding}: its {have} rows stay, not {keep}"
-            )
-        kept[field.name] = encoder.values[field.name][: keep - 1]
+        if not prunes:
+            raise ValueError(f"{name!r} is numeric or hashed: its {have} rows stay, not {keep}")
+        kept[name] = encoder.values[name][: keep - 1]
     return replace(encoder, values=kept)
 
 
-def clip_ids(ids: NDArray[np.int32], rows: Sequence[int]) -> NDArray[np.int32]:
-    """Ids (rows, fields) with every id that a truncated vocabulary lacks replaced by 0."""
-    return np.where(ids < np.asarray(rows, dtype=np.int32), ids, 0)
+def prunable(schema: Schema) -> tuple[bool, ...]:
+    """Whether each table has a vocabulary, so that its rarest rows can go."""
+    fields = (field.kind == "categorical" and field.encoding == "vocabulary" for field in schema.fields)
+    return (*fields, *(each.encoding == "vocabulary" for each in schema.sequences if each.shares is None))
 
 
 def save(encoder: Encoder, folder: Path) -> None:

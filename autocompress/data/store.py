@@ -29,6 +29,7 @@ from autocompress.data.check_values import check_labels, check_numbers
 from autocompress.data.cleaning import Cleaning, CleaningReport, SplitRows, inspect, keep_rows
 from autocompress.data.columns import MISSING
 from autocompress.data.fit_encoder import fit
+from autocompress.data.inputs import Inputs
 from autocompress.data.schema_file import write_yaml
 from autocompress.data.source import SPLITS, RowSource, Split
 from autocompress.data.split import NONE, TRAIN, assign, key_column
@@ -38,8 +39,8 @@ from autocompress.errors import UserError
 from autocompress.schema import Schema
 from autocompress.storage import new_folder, write_json
 
-LAYOUT = 2
-"""Part of every key; raised when the files of a store change their meaning."""
+LAYOUT = {False: 2, True: 3}
+"""Part of every key, of a store without and with lists or vectors; raised when its files change their meaning."""
 STORE, SEEN, REPORT, GUESSED = "store.json", ".seen.json", "cleaning.json", "schema.yaml"
 Say = Callable[[str], None]
 
@@ -58,8 +59,12 @@ class Dataset:
     schema: Schema
     rows: dict[str, int]
 
+    def inputs(self, split: Split) -> Inputs:
+        """What models read."""
+        return Inputs(self.ids(split), self._optional("numbers", split))
+
     def ids(self, split: Split) -> NDArray[np.int32]:
-        """Encoded ids, int32, (rows, fields)."""
+        """Encoded ids, int32, (rows, slots): see `Schema.slots`."""
         return self._array("ids", split)
 
     def labels(self, split: Split) -> NDArray[np.uint8]:
@@ -86,14 +91,6 @@ class Dataset:
         """Probabilities of the model that serves already, float32, (rows,); NaN where missing; None without one."""
         return self._optional("scores", split)
 
-    def lists(self, name: str, split: Split) -> NDArray[np.int32]:
-        """Ids of a list, int32, (rows, length): -1 is padding on the left, 0 an unknown entry."""
-        return self._array(f"list_{self.schema.input_names.index(name)}", split)
-
-    def vectors(self, name: str, split: Split) -> NDArray[np.float32]:
-        """A vector, float32, (rows, width)."""
-        return self._array(f"vector_{self.schema.input_names.index(name)}", split)
-
     def _array(self, name: str, split: Split) -> NDArray[Any]:
         array: NDArray[Any] = np.load(self.folder / f"{name}_{split}.npy", mmap_mode="r")
         return array
@@ -119,9 +116,17 @@ class Dataset:
 
     @cached_property
     def counts(self) -> list[NDArray[np.int64]]:
-        """Training frequency of every id, one int64 array per field (its length is the field's embedding rows)."""
-        ids = self.ids("train")
-        return [np.bincount(ids[:, index], minlength=rows) for index, rows in enumerate(self.encoder.rows)]
+        """Training frequency of every id, one int64 array per table, as long as the table.
+
+        A list's own table counts the list's entries; a table that a list shares counts the field alone, by whose
+        frequency its ids are sorted.
+        """
+        ids, fields, slots = self.ids("train"), len(self.schema.fields), np.array(self.schema.slots)
+        found = []
+        for table, rows in enumerate(self.encoder.rows):
+            seen = ids[:, table] if table < fields else ids[:, slots == table].ravel()
+            found.append(np.bincount(seen[seen >= 0], minlength=rows))
+        return found
 
 
 def prepare(source: RowSource, cleaning: Cleaning, cache: Path, *, say: Say = lambda line: None) -> Dataset:
@@ -131,11 +136,12 @@ def prepare(source: RowSource, cleaning: Cleaning, cache: Path, *, say: Say = la
     is made again. `UserError` where a column is missing, a label is not 0/1, or a split is empty or holds one class
     only; nothing is left behind then.
     """
+    schema = source.row_schema()
     key = {
-        "layout": LAYOUT,
+        "layout": LAYOUT[bool(schema.sequences or schema.vectors)],
         "kind": source.kind,
         "content": source.content_digest(),
-        "schema": source.row_schema().model_dump(mode="json"),
+        "schema": schema.model_dump(mode="json"),
         "split": source.splitting().model_dump(mode="json"),
         "cleaning": cleaning.model_dump(mode="json"),
     }
@@ -149,8 +155,8 @@ def prepare(source: RowSource, cleaning: Cleaning, cache: Path, *, say: Say = la
             with new_folder(folder) as temporary:
                 _make(source, cleaning, temporary)
     facts = json.loads((folder / STORE).read_text())
-    schema = Schema.model_validate(facts["schema"])
-    return Dataset(folder, digest, source.kind, source.synthetic, schema, facts["rows"])
+    left = Schema.model_validate(facts["schema"])
+    return Dataset(folder, digest, source.kind, source.synthetic, left, facts["rows"])
 
 
 def _make(source: RowSource, cleaning: Cleaning, folder: Path, workers: int | None = None) -> None:
@@ -177,11 +183,8 @@ def _make(source: RowSource, cleaning: Cleaning, folder: Path, workers: int | No
             for code, split in enumerate(SPLITS)
         }
     encode.save(encoder, folder)
-    unread = kept.input_names[len(kept.fields) :]
     none = int((codes == NONE).sum())
-    report = CleaningReport(
-        rows=counts, split=SplitRows(**sizes, none=none), columns=columns, fields_without_model=unread
-    )
+    report = CleaningReport(rows=counts, split=SplitRows(**sizes, none=none), columns=columns)
     write_json(folder / REPORT, report.model_dump(mode="json"))
     if schema.guessed:
         left_out = [f"{each.name} is left out: {each.dropped}" for each in columns if each.dropped is not None]

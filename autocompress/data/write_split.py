@@ -49,7 +49,7 @@ def write(
     wanted; `weights` (all rows of the spool,) multiply those of the log. `workers` threads encode fields (None: one per
     core); the bytes do not depend on it.
     """
-    fields = [encoded[name] for name in schema.field_names]
+    slots = _slots(schema)
 
     def out(name: str, width: int | None, dtype: type[np.generic], blocks: Callable[[Rows], NDArray[Any]]) -> None:
         shape = (len(rows),) if width is None else (len(rows), width)
@@ -58,15 +58,15 @@ def write(
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
 
         def ids(part: Rows) -> NDArray[np.int32]:
-            block = np.empty((len(part), len(fields)), dtype=np.int32)
+            block = np.empty((len(part), len(schema.slots)), dtype=np.int32)
 
-            def fill(index: int) -> None:
-                block[:, index] = fields[index](part)
+            def fill(name: str) -> None:
+                block[:, slots[name]] = encoded[name](part)
 
-            list(pool.map(fill, range(len(fields))))
+            list(pool.map(fill, slots))
             return block
 
-        out("ids", len(fields), np.int32, ids)
+        out("ids", len(schema.slots), np.int32, ids)
     labels = spool.labels()
     out("labels", len(schema.tasks), np.uint8, lambda part: _take(labels, part))
     out("log_rows", None, np.int64, lambda part: part)
@@ -84,12 +84,21 @@ def write(
     if "key:group" in spool.columns:
         groups = spool.array("key:group")
         out("groups", None, np.int32, lambda part: _take(groups, part).view(np.int32))
-    inputs = schema.input_names
-    for each in schema.sequences:
-        out(f"list_{inputs.index(each.name)}", each.length, np.int32, encoded[each.name])
-    for vector in schema.vectors:
-        out(f"vector_{inputs.index(vector.name)}", vector.width, np.float32, encoded[vector.name])
+    if schema.vectors:
+        vectors = [encoded[vector.name] for vector in schema.vectors]
+        width = sum(vector.width for vector in schema.vectors)
+        out("numbers", width, np.float32, lambda part: np.hstack([vector(part) for vector in vectors]))
     return len(rows)
+
+
+def _slots(schema: Schema) -> dict[str, int | slice]:
+    """Where each field and list stands among the packed ids."""
+    found: dict[str, int | slice] = {name: index for index, name in enumerate(schema.field_names)}
+    start = len(found)
+    for each in schema.sequences:
+        found[each.name] = slice(start, start + each.length)
+        start += each.length
+    return found
 
 
 def _field(spool: Spool, encoder: Encoder, field: Field) -> Encode:

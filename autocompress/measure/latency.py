@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
+
+from autocompress.data.inputs import Inputs
 
 BATCHES = (1, 64, 256)
 FINAL_RUNS = {1: 1_000, 64: 300, 256: 300}
@@ -19,16 +20,16 @@ QUICK_SECONDS = 0.5
 P99_RUNS = 300
 """Fewer runs do not tell a p99."""
 
-Sessions = Mapping[str, tuple[onnxruntime.InferenceSession, NDArray[np.int32] | NDArray[np.float32]]]
+Sessions = Mapping[str, tuple[onnxruntime.InferenceSession, Inputs]]
 
 
 def interleaved(sessions: Sessions, runs: int, *, warmup: int = 10, seconds: float = 60.0) -> dict[str, list[float]]:
     """Milliseconds of each `session.run`, one list per name; the sessions take turns, so drift hits all alike.
 
-    Each session comes with the batch it is fed as `ids` (int32 (batch, fields) for a model). Stops after `runs` rounds,
-    or after `seconds` once 20 rounds are done. Sessions must have one thread each: the calling one, which is pinned.
+    Each session comes with the batch it is fed. Stops after `runs` rounds, or after `seconds` once 20 rounds are done.
+    Sessions must have one thread each: the calling one, which is pinned.
     """
-    feeds = {name: (session, {"ids": ids}) for name, (session, ids) in sessions.items()}
+    feeds = {name: (session, inputs.feed()) for name, (session, inputs) in sessions.items()}
     times: dict[str, list[float]] = {name: [] for name in feeds}
     with _undisturbed():
         for session, feed in feeds.values():

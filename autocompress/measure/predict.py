@@ -10,7 +10,7 @@ import polars as pl
 from autocompress.artefact.bundle import open_bundle, verify
 from autocompress.artefact.runtime import open_session, score
 from autocompress.data.bad_cells import shown
-from autocompress.data.encode import encode
+from autocompress.data.encode import encode_inputs
 from autocompress.data.spool import require_columns
 from autocompress.errors import UserError
 from autocompress.storage import check_new_file, new_file
@@ -32,11 +32,13 @@ def predict(artefact: Path, input: Path, output: Path) -> None:
         raise UserError(f"input: {input} does not exist")
     schema, encoder, session = bundle.schema(), bundle.encoder(), open_session(bundle.model)
     try:
-        require_columns(pl.read_parquet_schema(input), schema.field_names)
-        frame = pl.read_parquet(input, columns=list(schema.field_names))
-        require_numbers(frame, [field.name for field in schema.fields if field.kind == "numeric"])
+        require_columns(pl.read_parquet_schema(input), schema.input_names)
+        frame = pl.read_parquet(input, columns=list(schema.input_names))
+        numbers = [field.name for field in schema.fields if field.kind == "numeric"]
+        require_numbers(frame, [*numbers, *(vector.name for vector in schema.vectors if vector.width == 1)])
+        columns = dict.fromkeys(schema.task_names, pl.Float32)
         parts = [
-            pl.DataFrame(score(session, encode(chunk, encoder)), schema=dict.fromkeys(schema.task_names, pl.Float32))
+            pl.DataFrame(score(session, encode_inputs(chunk, encoder)), schema=columns)
             for chunk in (frame.iter_slices(ROWS) if frame.height else [frame])
         ]
     except UserError as error:

@@ -10,6 +10,7 @@ import numpy as np
 
 from autocompress.artefact.bundle import open_bundle, verify
 from autocompress.artefact.runtime import open_session
+from autocompress.data.inputs import Inputs
 from autocompress.measure.latency import BATCHES, FINAL_RUNS, interleaved, percentiles
 from autocompress.measure.machine import machine, machine_digest
 from autocompress.storage import write_json
@@ -19,17 +20,19 @@ def remeasure(artefact: Path) -> int:
     """Prints bytes and latency, and stores them beside the bundle as `<digest>.<machine>.json`; returns 0.
 
     Of a file that is there already (a study's closing measurement), what is not measured here is kept: its speed-ups
-    came from one run with the teacher. The bundle holds no rows, so ids are drawn at random, frequent ids more often
-    (id = rows x u^3).
+    came from one run with the teacher. The bundle holds no rows, so inputs are drawn at random: ids, the frequent ones
+    more often (id = rows x u^3; lists are full), and normal numbers.
     """
     bundle = open_bundle(artefact)
     verify(bundle)
     session, draw = open_session(bundle.model), np.random.default_rng(0)
-    rows = np.array(bundle.encoder().rows)
+    rows = np.array(bundle.encoder().slot_rows)
+    width = sum(vector.width for vector in bundle.schema().vectors)
     latency = {}
     for batch in BATCHES:
         ids = np.floor(rows * draw.random((batch, len(rows))) ** 3).astype(np.int32)
-        times = interleaved({"file": (session, ids)}, FINAL_RUNS[batch])["file"]
+        inputs = Inputs(ids, draw.standard_normal((batch, width), dtype=np.float32) if width else None)
+        times = interleaved({"file": (session, inputs)}, FINAL_RUNS[batch])["file"]
         latency[str(batch)] = percentiles(times)
     result = {
         "artefact": bundle.digest,

@@ -20,6 +20,7 @@ class AutoIntShape(Frozen):
 
     kind: Literal["autoint"] = "autoint"
     aligned: ClassVar[bool] = True
+    whole_lists: ClassVar[bool] = False
     embedding_dim: Dim = 16
     attention_layers: int = Limits(2, ge=1, le=8)
     attention_heads: int = Limits(2, ge=1, le=16)

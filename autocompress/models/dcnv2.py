@@ -24,6 +24,7 @@ class DCNv2Shape(Frozen):
 
     kind: Literal["dcnv2"] = "dcnv2"
     aligned: ClassVar[bool] = False
+    whole_lists: ClassVar[bool] = False
     embedding_dim: Dims = 16
     cross_layers: int = Limits(2, ge=0, le=16)
     cross_rank: Width | None = 64

@@ -20,6 +20,7 @@ class DeepFMShape(Frozen):
 
     kind: Literal["deepfm"] = "deepfm"
     aligned: ClassVar[bool] = True
+    whole_lists: ClassVar[bool] = False
     embedding_dim: Dim = 16
     tower: tuple[Width, ...] = Limits((256, 256), min_length=1)
     dropout: float = Limits(0.0, ge=0.0, lt=1.0)

@@ -1,8 +1,9 @@
-"""Embedding tables of all fields, looked up together."""
+"""Embedding tables of all inputs, looked up together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -10,71 +11,140 @@ from torch import nn
 from autocompress.models.row_quantization import fake_quantize_rows
 
 
-class EmbeddingBank(nn.Module):
-    """Looks up ids (n, fields) int64 and returns (n, sum of dims) float32.
+class ListInput(NamedTuple):
+    """A list: the table that its entries read, and how many slots it has."""
 
-    Fields of equal dimension share one table (one lookup for all of them). The output holds the groups in the order
-    of falling dimension, and inside a group the fields in schema order: see `columns`. Ids past a field's rows, which
-    pruning makes, read row 0. `quantize` switches on what the exported tables will return.
+    table: int
+    length: int
+
+
+class EmbeddingBank(nn.Module):
+    """Looks up packed ids (n, slots) int64 and returns (n, width) float32: fields, lists, numbers, in that order.
+
+    Tables of equal dimension share one parameter (one lookup for all their fields). The fields come in the order of
+    falling dimension, and inside a dimension in schema order: see `columns`. Ids past a table's rows, which pruning
+    makes, read row 0.
+
+    A list gives the mean of its entries (zeros where it has none); with `whole`, all its entries from the oldest on,
+    zeros for padding, and after all lists one column per slot: 1 where there is an entry. `numbers` columns are passed
+    through. `quantize` switches on what the exported tables will return.
     """
 
-    def __init__(self, rows: Sequence[int], dims: Sequence[int]) -> None:
+    def __init__(
+        self,
+        rows: Sequence[int],
+        dims: Sequence[int],
+        lists: Sequence[ListInput] = (),
+        *,
+        fields: int | None = None,
+        whole: bool = False,
+        numbers: int = 0,
+    ) -> None:
+        """`rows` and `dims` are those of the tables; the first `fields` (None: all) belong to fields."""
         super().__init__()
-        self.rows, self.dims = tuple(rows), tuple(dims)
+        self.rows, self.dims, self.lists = tuple(rows), tuple(dims), tuple(lists)
+        self.fields = len(self.rows) if fields is None else fields
+        self.whole, self.numbers = whole, numbers
         self.bits: int | None = None
-        self.field_scales: tuple[float, ...] | None = None
+        self.table_scales: tuple[float, ...] | None = None
         self.groups = tuple(
-            (dim, tuple(f for f, d in enumerate(dims) if d == dim)) for dim in sorted(set(dims), reverse=True)
+            (dim, tuple(t for t, d in enumerate(dims) if d == dim)) for dim in sorted(set(dims), reverse=True)
         )
         self.tables = nn.ParameterList(
-            torch.randn(sum(rows[f] for f in fields), dim) * 0.01 for dim, fields in self.groups
+            torch.randn(sum(rows[t] for t in tables), dim) * 0.01 for dim, tables in self.groups
         )
-        for index, (_, fields) in enumerate(self.groups):
-            group_rows = torch.tensor([rows[f] for f in fields])
-            self.register_buffer(f"fields_{index}", torch.tensor(fields), persistent=False)
-            self.register_buffer(f"rows_{index}", group_rows, persistent=False)
-            self.register_buffer(f"offsets_{index}", group_rows.cumsum(0) - group_rows, persistent=False)
+        self.places: dict[int, tuple[int, int]] = {}
+        """Of each table, its group and the first of its rows there."""
+        for index, (_, tables) in enumerate(self.groups):
+            starts = torch.tensor([0, *(rows[t] for t in tables)]).cumsum(0)[:-1]
+            self.places |= {t: (index, int(start)) for t, start in zip(tables, starts, strict=True)}
+            mine = [t for t in tables if t < self.fields]
+            self.register_buffer(f"fields_{index}", torch.tensor(mine, dtype=torch.int64), persistent=False)
+            self.register_buffer(f"rows_{index}", torch.tensor([rows[t] for t in mine]), persistent=False)
+            self.register_buffer(f"offsets_{index}", starts[: len(mine)], persistent=False)
 
-    def quantize(self, bits: int, field_scales: Sequence[float] | None) -> None:
-        """From now on values have `bits` bits and a scale per field, or per row where `field_scales` is None."""
+    def resized(self, rows: Sequence[int]) -> EmbeddingBank:
+        """A new bank that differs in the tables' rows."""
+        return EmbeddingBank(rows, self.dims, self.lists, fields=self.fields, whole=self.whole, numbers=self.numbers)
+
+    def quantize(self, bits: int, table_scales: Sequence[float] | None) -> None:
+        """From now on values have `bits` bits and a scale per table, or per row where `table_scales` is None."""
         self.bits = bits
-        self.field_scales = None if field_scales is None else tuple(field_scales)
+        self.table_scales = None if table_scales is None else tuple(table_scales)
 
     def group_scales(self, index: int) -> torch.Tensor | None:
-        """Scales (fields of the group,), float32; None where every row has its own."""
-        if self.field_scales is None:
+        """Scales (tables of the group,), float32; None where every row has its own."""
+        if self.table_scales is None:
             return None
-        return torch.tensor([self.field_scales[field] for field in self.groups[index][1]])
+        return torch.tensor([self.table_scales[table] for table in self.groups[index][1]])
+
+    @property
+    def slot_rows(self) -> tuple[int, ...]:
+        """Rows of the table that each slot of packed ids reads."""
+        lists = (self.rows[each.table] for each in self.lists for _ in range(each.length))
+        return (*self.rows[: self.fields], *lists)
 
     @property
     def width(self) -> int:
         """Columns of the output."""
-        return sum(self.dims)
+        return len(self.rest()) + sum(map(len, (*self.columns(), *self.list_columns())))
 
     def columns(self) -> list[list[int]]:
         """Output columns of each field, in schema order."""
-        result: list[list[int]] = [[] for _ in self.dims]
+        result: list[list[int]] = [[] for _ in range(self.fields)]
         start = 0
-        for dim, fields in self.groups:
-            for field in fields:
+        for dim, tables in self.groups:
+            for field in (t for t in tables if t < self.fields):
                 result[field] = list(range(start, start + dim))
                 start += dim
         return result
 
-    def table(self, field: int) -> torch.Tensor:
-        """View of one field's rows (rows, dim)."""
-        for index, (_, fields) in enumerate(self.groups):
-            if field in fields:
-                start = int(self.get_buffer(f"offsets_{index}")[fields.index(field)])
-                rows: torch.Tensor = self.tables[index][start : start + self.rows[field]]
-                return rows
-        raise IndexError(f"field {field} of {len(self.rows)}")
+    def list_columns(self) -> list[list[int]]:
+        """Output columns of each list; of a whole one, entry by entry."""
+        result: list[list[int]] = []
+        start = sum(self.dims[: self.fields])
+        for each in self.lists:
+            columns = self.dims[each.table] * (each.length if self.whole else 1)
+            result.append(list(range(start, start + columns)))
+            start += columns
+        return result
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """Float32 (n, width)."""
+    def rest(self) -> list[int]:
+        """Output columns that hold no embedding: what tells entries from padding, and numbers."""
+        start = sum(self.dims[: self.fields]) + sum(map(len, self.list_columns()))
+        marks = sum(each.length for each in self.lists) if self.whole else 0
+        return list(range(start, start + marks + self.numbers))
+
+    def table(self, table: int) -> torch.Tensor:
+        """View of one table's rows (rows, dim)."""
+        if table not in self.places:
+            raise IndexError(f"table {table} of {len(self.rows)}")
+        group, start = self.places[table]
+        rows: torch.Tensor = self.tables[group][start : start + self.rows[table]]
+        return rows
+
+    def forward(self, ids: torch.Tensor, numbers: torch.Tensor | None = None) -> torch.Tensor:
+        """Float32 (n, width); `numbers` float32 (n, its width) where there are any."""
+        parts, marks, start = self._fields(ids), [], self.fields
+        for each in self.lists:
+            entries = ids[:, start : start + each.length]
+            parts.append(self._list(entries, each))
+            marks.append((entries >= 0).float())
+            start += each.length
+        if self.whole:
+            parts += marks
+        if self.numbers:
+            assert numbers is not None
+            parts.append(numbers)
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def _fields(self, ids: torch.Tensor) -> list[torch.Tensor]:
         parts = []
-        for index, (dim, fields) in enumerate(self.groups):
-            group = ids if len(self.groups) == 1 else ids.index_select(1, self.get_buffer(f"fields_{index}"))
+        for index, (dim, _) in enumerate(self.groups):
+            fields = self.get_buffer(f"fields_{index}")
+            if not len(fields):
+                continue
+            group = ids if len(fields) == ids.shape[1] else ids.index_select(1, fields)
             kept = torch.where(group < self.get_buffer(f"rows_{index}"), group, 0)
             rows = nn.functional.embedding(
                 kept + self.get_buffer(f"offsets_{index}"), self.tables[index], sparse=torch.is_grad_enabled()
@@ -82,7 +152,25 @@ class EmbeddingBank(nn.Module):
             if self.bits is not None:
                 scales = self.group_scales(index)
                 if scales is not None:
-                    scales = scales.to(rows.device).repeat(len(rows))[:, None]
+                    scales = scales[: len(fields)].to(rows.device).repeat(len(rows))[:, None]
                 rows = fake_quantize_rows(rows.flatten(0, 1), self.bits, scales).view_as(rows)
             parts.append(rows.reshape(-1, len(fields) * dim))
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return parts
+
+    def _list(self, entries: torch.Tensor, each: ListInput) -> torch.Tensor:
+        """Only entries are looked up: padding would be counted, and decayed, as a lookup of row 0."""
+        group, start = self.places[each.table]
+        there = torch.nonzero(entries.reshape(-1) >= 0)[:, 0]
+        asked = entries.reshape(-1)[there]
+        kept = torch.where(asked < self.rows[each.table], asked, 0) + start
+        rows = nn.functional.embedding(kept, self.tables[group], sparse=torch.is_grad_enabled())
+        if self.bits is not None:
+            scales = None
+            if self.table_scales is not None:
+                scales = torch.full((len(rows), 1), self.table_scales[each.table], device=rows.device)
+            rows = fake_quantize_rows(rows, self.bits, scales)
+        count, dim = len(entries), rows.shape[1]
+        if self.whole:
+            return rows.new_zeros(count * each.length, dim).index_copy(0, there, rows).view(count, each.length * dim)
+        lengths = (entries >= 0).sum(dim=1, keepdim=True).clamp_min(1)
+        return rows.new_zeros(count, dim).index_add(0, there // each.length, rows) / lengths

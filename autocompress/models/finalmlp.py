@@ -21,6 +21,7 @@ class FinalMLPShape(Frozen):
 
     kind: Literal["finalmlp"] = "finalmlp"
     aligned: ClassVar[bool] = False
+    whole_lists: ClassVar[bool] = False
     embedding_dim: Dims = 16
     tower: tuple[Width, ...] = Limits((256, 256), min_length=1)
     second_tower: tuple[Width, ...] = Limits((128, 128), min_length=1)

@@ -4,28 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
-from autocompress.models.embedding import EmbeddingBank
-from autocompress.models.shape import Shape, field_dims
+from autocompress.data.inputs import Inputs
+from autocompress.errors import UserError
+from autocompress.models.embedding import EmbeddingBank, ListInput
+from autocompress.models.shape import Shape, table_dims
 from autocompress.schema import Schema
 
 
 class Recommender(nn.Module):
-    """ids (n, fields) int64 -> logits (n, tasks) float32."""
+    """ids (n, slots) int64, and numbers float32 (n, width) where there are any -> logits (n, tasks) float32."""
 
     def __init__(self, bank: EmbeddingBank, dense: nn.Module) -> None:
         super().__init__()
         self.bank, self.dense = bank, dense
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+    def forward(self, ids: torch.Tensor, numbers: torch.Tensor | None = None) -> torch.Tensor:
         """Logits, one column per task."""
-        logits: torch.Tensor = self.dense(self.bank(ids))
+        logits: torch.Tensor = self.dense(self.bank(ids, numbers))
         return logits
 
 
+def tensors(inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """What `Recommender.forward` takes, of a block of rows."""
+    numbers = None if inputs.numbers is None else torch.from_numpy(np.array(inputs.numbers))
+    return torch.from_numpy(inputs.ids.astype(np.int64)), numbers
+
+
 def build(shape: Shape, schema: Schema, rows: Sequence[int]) -> Recommender:
-    """A freshly initialised model. `rows[i]` are the embedding rows of field i, out-of-vocabulary included."""
-    dims = field_dims(shape.embedding_dim, schema.field_names)
-    return Recommender(EmbeddingBank(rows, dims), shape.dense(schema, dims))
+    """A freshly initialised model. `rows[i]` are the rows of table i of the schema, out-of-vocabulary included.
+
+    `UserError` where the schema has vectors and models of this kind read none.
+    """
+    if schema.vectors and shape.aligned:
+        raise UserError(
+            f"teacher.shape.kind={shape.kind}: it multiplies embeddings of one dimension and has no place for the "
+            f"vector {schema.vectors[0].name!r}; drop it with data.exclude, or take a kind that reads vectors: dcnv2"
+        )
+    dims = table_dims(shape.embedding_dim, schema.tables)
+    lists = [ListInput(schema.tables.index(each.shares or each.name), each.length) for each in schema.sequences]
+    widths = tuple(vector.width for vector in schema.vectors)
+    bank = EmbeddingBank(rows, dims, lists, fields=len(schema.fields), whole=shape.whole_lists, numbers=sum(widths))
+    return Recommender(
+        bank, shape.dense(schema, (*dims[: bank.fields], *(dims[each.table] for each in lists), *widths))
+    )

@@ -40,10 +40,12 @@ class Shape(Protocol):
     """A frozen pydantic model with a `kind`: everything that `build` needs beside the schema.
 
     `aligned`: whether dimension k of one field meets dimension k of another (products of fields), so that all fields
-    have one dimension and a narrower student keeps the same dimensions of each.
+    have one dimension and a narrower student keeps the same dimensions of each; such a kind reads no vectors.
+    `whole_lists`: whether it reads every entry of a list, or their mean.
     """
 
     aligned: ClassVar[bool]
+    whole_lists: ClassVar[bool]
 
     @property
     def kind(self) -> str:
@@ -58,9 +60,10 @@ class Shape(Protocol):
         """Widths of the (first) tower."""
 
     def dense(self, schema: Schema, dims: tuple[int, ...]) -> nn.Module:
-        """Everything above the embeddings, freshly initialised: float32 (n, sum of dims) in, logits (n, tasks) out.
+        """Everything above the embeddings, freshly initialised: float32 (n, width) in, logits (n, tasks) out.
 
-        `dims` are the embedding dimensions of the schema's fields.
+        `dims` are the widths of the schema's inputs, in order: embedding dimensions of fields and of lists (of one
+        entry, or of their mean), then those of vectors. The input is what an `EmbeddingBank` gives.
 
         It has a `head`, and is a `DensePart`.
         """
@@ -104,15 +107,15 @@ def knobs() -> dict[str, list[type[Any]]]:
     return found
 
 
-def field_dims(embedding_dim: Dims, field_names: tuple[str, ...]) -> tuple[int, ...]:
-    """Embedding dimension of each field. `ValueError` names a field of `embedding_dim` that is not there, or lacks."""
+def table_dims(embedding_dim: Dims, tables: tuple[str, ...]) -> tuple[int, ...]:
+    """Embedding dimension of each table. `ValueError` names one of `embedding_dim` that is not there, or lacks."""
     if isinstance(embedding_dim, int):
-        return (embedding_dim,) * len(field_names)
-    if unknown := sorted(set(embedding_dim) - set(field_names)):
-        raise ValueError(f"embedding_dim names {unknown[0]!r}, which is no field: {', '.join(field_names)}")
-    if absent := [name for name in field_names if name not in embedding_dim]:
+        return (embedding_dim,) * len(tables)
+    if unknown := sorted(set(embedding_dim) - set(tables)):
+        raise ValueError(f"embedding_dim names {unknown[0]!r}, which is no field: {', '.join(tables)}")
+    if absent := [name for name in tables if name not in embedding_dim]:
         raise ValueError(f"embedding_dim lacks field {absent[0]!r}")
-    return tuple(embedding_dim[name] for name in field_names)
+    return tuple(embedding_dim[name] for name in tables)
 
 
 def wider(mine: tuple[int, ...], theirs: tuple[int, ...]) -> bool:

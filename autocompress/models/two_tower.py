@@ -19,13 +19,14 @@ TEMPERATURE = 10.0
 
 
 class TwoTowerShape(Frozen):
-    """`item_fields` go to the item's tower, all others to the user's; both end in `output` numbers.
+    """`item_fields` (the first of them an id) go to the item's tower, all other inputs to the user's.
 
-    Without `tower` the vectors are linear maps of the embeddings.
+    Both towers end in `output` numbers. Without `tower` the vectors are linear maps of the embeddings.
     """
 
     kind: Literal["two_tower"] = "two_tower"
     aligned: ClassVar[bool] = False
+    whole_lists: ClassVar[bool] = False
     item_fields: tuple[str, ...] = Limits(("item",), min_length=1)
     embedding_dim: Dim = 16
     tower: tuple[Width, ...] = ()
@@ -35,9 +36,10 @@ class TwoTowerShape(Frozen):
     def dense(self, schema: Schema, dims: tuple[int, ...]) -> nn.Module:
         """Both towers. `UserError` where `item_fields` names no field, or leaves the user none."""
         for name in self.item_fields:
-            if name not in schema.field_names:
-                raise not_allowed(f"teacher.shape.item_fields holds {name!r}: no field", name, schema.field_names)
-        if not set(schema.field_names) - set(self.item_fields):
+            allowed = schema.field_names if name == self.item_fields[0] else schema.input_names
+            if name not in allowed:
+                raise not_allowed(f"teacher.shape.item_fields holds {name!r}: no field", name, allowed)
+        if not set(schema.input_names) - set(self.item_fields):
             raise not_allowed("teacher.shape.item_fields holds every field: a user needs one", "", schema.field_names)
         return TwoTower(self, schema, dims)
 
@@ -56,7 +58,7 @@ class TwoTower(nn.Module):
 
     def __init__(self, shape: TwoTowerShape, schema: Schema, dims: tuple[int, ...]) -> None:
         super().__init__()
-        self.item_fields = tuple(schema.field_names.index(name) for name in shape.item_fields)
+        self.item_fields = tuple(schema.input_names.index(name) for name in shape.item_fields)
         owners = torch.arange(len(dims)).repeat_interleave(torch.tensor(dims))
         of_item = torch.isin(owners, torch.tensor(self.item_fields))
         item, user = torch.nonzero(of_item)[:, 0], torch.nonzero(~of_item)[:, 0]

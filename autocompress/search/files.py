@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from autocompress.artefact.bundle import Bundle
 from autocompress.artefact.runtime import open_session, score
-from autocompress.data.encode import clip_ids
+from autocompress.data.inputs import clip_ids
 from autocompress.data.source import Split
 from autocompress.data.store import Dataset
 from autocompress.measure.bootstrap import interval, metric_replicates, weights
@@ -43,7 +43,7 @@ def valid_quality(bundle: Bundle, dataset: Dataset, threads: int) -> dict[str, d
 
 
 def _scores(bundle: Bundle, dataset: Dataset, split: Split, threads: int) -> NDArray[np.float32]:
-    return score(open_session(bundle.model, threads), clip_ids(dataset.ids(split), bundle.encoder().rows))
+    return score(open_session(bundle.model, threads), clip_ids(dataset.inputs(split), bundle.encoder().slot_rows))
 
 
 def describe(known: Known, teacher: Known, folder: Path) -> MeasuredFile:
@@ -131,10 +131,10 @@ def measured_before(front: FrontFile, teacher: Known) -> dict[str, MeasuredFile]
 def _latency(bundle: Bundle, teacher: Bundle, dataset: Dataset) -> tuple[dict[str, Latency], dict[str, float]]:
     latency, speedups = {}, {}
     session, reference = open_session(bundle.model), open_session(teacher.model)
-    rows = bundle.encoder().rows
+    slot_rows = bundle.encoder().slot_rows
     for batch in BATCHES:
-        ids = np.asarray(dataset.ids("valid")[:batch])
-        files = {"teacher": (reference, ids), "file": (session, clip_ids(ids, rows))}
+        inputs = dataset.inputs("valid")[:batch]
+        files = {"teacher": (reference, inputs), "file": (session, clip_ids(inputs, slot_rows))}
         times = interleaved(files, FINAL_RUNS[batch])
         latency[str(batch)] = Latency.model_validate(percentiles(times["file"]))
         speedups[str(batch)] = speedup(times["teacher"], times["file"])

@@ -74,8 +74,7 @@ def _train(model: FromScratch, dataset: Dataset, seed: int, cache: Path, ledger:
 
 
 def _know(name: str, words: str, bundle: Bundle, scene: Scene) -> Known:
-    rows = scene.dataset.encoder.rows
-    quick = scene.quick(bundle.model, rows)
+    quick = scene.quick(bundle.model, scene.dataset.encoder.slot_rows)
     if bundle.digest == scene.teacher_file.digest:
         quick = Quick(quick.p50, 1.0)
     return Known(name, words, bundle, valid_quality(bundle, scene.dataset, scene.threads), quick)

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from autocompress.artefact.bundle import Bundle
 from autocompress.artefact.runtime import open_session, score
 from autocompress.compress.transform import Context
-from autocompress.data.encode import clip_ids
+from autocompress.data.inputs import clip_ids
 from autocompress.data.store import Dataset
 from autocompress.measure.bootstrap import auc
 from autocompress.measure.latency import QUICK_SECONDS, interleaved, speedup
+from autocompress.models.recommender import tensors
 from autocompress.models.shape import Shape
 from autocompress.training.from_scratch import Trained, teacher_logits
 
@@ -55,13 +56,9 @@ class Scene:
         """A fixed sample of the training rows."""
         total = self.dataset.rows["train"]
         rows = np.sort(np.random.default_rng(self.seed).choice(total, min(SAMPLE_ROWS, total), replace=False))
-        ids, labels = self.dataset.ids("train")[rows], self.dataset.labels("train")[rows]
-        return Context(
-            self.dataset.schema,
-            self.dataset.counts,
-            torch.from_numpy(ids.astype(np.int64)),
-            torch.from_numpy(labels.astype(np.float32)),
-        )
+        ids, numbers = tensors(self.dataset.inputs("train")[rows])
+        labels = torch.from_numpy(self.dataset.labels("train")[rows].astype(np.float32))
+        return Context(self.dataset.schema, self.dataset.counts, ids, labels, numbers)
 
     @cached_property
     def soft(self) -> NDArray[np.float32]:
@@ -82,25 +79,25 @@ class Scene:
     @cached_property
     def teacher_rung_auc(self) -> list[float]:
         """The teacher's AUC per task on `rung_rows`."""
-        return self.rung_auc(self.teacher_file.model, self.dataset.encoder.rows)
+        return self.rung_auc(self.teacher_file.model, self.dataset.encoder.slot_rows)
 
-    def rung_auc(self, path: Path, rows: tuple[int, ...]) -> list[float]:
-        """AUC per task of a file on `rung_rows`; `rows` are its embedding rows per field."""
-        ids = clip_ids(self.dataset.ids("valid")[self.rung_rows], rows)
+    def rung_auc(self, path: Path, slot_rows: tuple[int, ...]) -> list[float]:
+        """AUC per task of a file on `rung_rows`; `slot_rows` are its embedding rows per slot."""
+        inputs = clip_ids(self.dataset.inputs("valid")[self.rung_rows], slot_rows)
         labels = self.dataset.labels("valid")[self.rung_rows]
-        scores = score(open_session(path, self.threads), ids)
+        scores = score(open_session(path, self.threads), inputs)
         return [auc(scores[:, task], labels[:, task]) for task in range(labels.shape[1])]
 
-    def rung_quality(self, path: Path, rows: tuple[int, ...]) -> float:
+    def rung_quality(self, path: Path, slot_rows: tuple[int, ...]) -> float:
         """Mean over tasks of (AUC - teacher's AUC) on `rung_rows`."""
-        return float(np.mean(np.subtract(self.rung_auc(path, rows), self.teacher_rung_auc)))
+        return float(np.mean(np.subtract(self.rung_auc(path, slot_rows), self.teacher_rung_auc)))
 
-    def quick(self, path: Path, rows: tuple[int, ...]) -> Quick:
+    def quick(self, path: Path, slot_rows: tuple[int, ...]) -> Quick:
         """Latency at batch 256 on one thread, interleaved with the teacher's file."""
-        ids = np.asarray(self.dataset.ids("valid")[:QUICK_BATCH])
+        inputs = self.dataset.inputs("valid")[:QUICK_BATCH]
         files = {
-            "teacher": (self.teacher_session, ids),
-            "file": (open_session(path), clip_ids(ids, rows)),
+            "teacher": (self.teacher_session, inputs),
+            "file": (open_session(path), clip_ids(inputs, slot_rows)),
         }
         times = interleaved(files, QUICK_RUNS, warmup=3, seconds=QUICK_SECONDS)
         return Quick(float(np.median(times["file"])), speedup(times["teacher"], times["file"]))

@@ -15,8 +15,9 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from autocompress.compress.plan import Recovery
 from autocompress.data.batches import Batches
+from autocompress.data.inputs import Inputs
 from autocompress.data.store import Dataset
-from autocompress.models.recommender import Recommender
+from autocompress.models.recommender import Recommender, tensors
 from autocompress.training.in_batch import item_log_q
 from autocompress.training.lightning_module import RecommenderTraining
 from autocompress.training.precision import Precision
@@ -52,7 +53,7 @@ def fit(
     """
     torch.manual_seed(seed)
     batches = Batches(
-        dataset.ids("train"),
+        dataset.inputs("train"),
         dataset.labels("train"),
         soft,
         weights=dataset.weights("train"),
@@ -116,13 +117,10 @@ class _EpochEnd(Callback):
 
 
 @torch.no_grad()
-def predict_logits(model: Recommender, ids: NDArray[np.int32], batch_size: int = 8192) -> NDArray[np.float32]:
+def predict_logits(model: Recommender, inputs: Inputs, batch_size: int = 8192) -> NDArray[np.float32]:
     """Logits (rows, tasks) of a model in eval mode, float32."""
     model.eval()
-    parts = [
-        model(torch.from_numpy(ids[start : start + batch_size].astype(np.int64))).numpy()
-        for start in range(0, len(ids), batch_size)
-    ]
+    parts = [model(*tensors(inputs[start : start + batch_size])).numpy() for start in range(0, len(inputs), batch_size)]
     return np.concatenate(parts).astype(np.float32)
 
 

@@ -74,12 +74,12 @@ def _train(
     import time
 
     rows = np.linspace(0, dataset.rows["valid"] - 1, min(VALID_ROWS, dataset.rows["valid"])).astype(np.int64)
-    ids, labels = dataset.ids("valid")[rows], dataset.labels("valid")[rows]
+    inputs, labels = dataset.inputs("valid")[rows], dataset.labels("valid")[rows]
     history: list[dict[str, float]] = []
     best: dict[str, torch.Tensor] = {}
 
     def epoch_ended(epoch: int, loss: float) -> None:
-        logits = predict_logits(model, ids)
+        logits = predict_logits(model, inputs)
         value = float(np.mean([auc(logits[:, task], labels[:, task]) for task in range(labels.shape[1])]))
         if value >= max((epoch["valid_auc"] for epoch in history), default=-1.0):
             best.update({name: tensor.detach().clone() for name, tensor in model.state_dict().items()})
@@ -116,8 +116,8 @@ def teacher_logits(
     """Logits of the teacher's ONNX file on the latest `rows` training rows, (rows, tasks), memory-mapped, cached."""
     path = teacher.folder / f"train_logits_{rows}.npy"
     if not path.exists():
-        ids = dataset.ids("train")[-rows:]
-        scores = np.clip(score(open_session(model_file, threads), ids, 4096), 1e-6, 1 - 1e-6)
+        inputs = dataset.inputs("train")[-rows:]
+        scores = np.clip(score(open_session(model_file, threads), inputs, 4096), 1e-6, 1 - 1e-6)
         with new_file(path) as temporary, temporary.open("wb") as stream:
             np.save(stream, np.log(scores / (1 - scores)).astype(np.float32))
     logits: NDArray[np.float32] = np.load(path, mmap_mode="r")

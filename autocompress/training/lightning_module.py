@@ -78,7 +78,7 @@ class RecommenderTraining(LightningModule):
                 group["lr"] = rate * factor
             optimizer.zero_grad()
         optimizers[0].param_groups[0]["decay"] = 2 * self.recovery.embedding_l2 / len(batch.ids)
-        embedded = self.model.bank(batch.ids)
+        embedded = self.model.bank(batch.ids, batch.numbers)
         logits = self.dense(embedded).float()
         losses = task_losses(logits, batch.labels, batch.soft, self.recovery.objective, batch.weights)
         value = losses @ self.get_buffer("task_weights") if self.uncertainty is None else self.uncertainty(losses)

@@ -46,7 +46,7 @@ def cell(name: str, seed: int) -> dict[str, float]:
     cache = config.cache.expanduser()
     dataset = prepare(config.data, config.cleaning, cache)
     trained = train_from_scratch(config.teacher, dataset, seed, cache)
-    logits, labels = predict_logits(trained.model, dataset.ids("test")), dataset.labels("test")
+    logits, labels = predict_logits(trained.model, dataset.inputs("test")), dataset.labels("test")
     return {task: auc(logits[:, i], labels[:, i]) for i, task in enumerate(dataset.schema.task_names)}
 
 

@@ -49,7 +49,7 @@ def read() -> dict[str, Any]:
     """One epoch of batches, and nothing done with them."""
     data = dataset()
     started = time.perf_counter()
-    rows = sum(len(batch.ids) for batch in Batches(data.ids("train"), data.labels("train"), None, batch_size=BATCH))
+    rows = sum(len(batch.ids) for batch in Batches(data.inputs("train"), data.labels("train"), None, batch_size=BATCH))
     seconds = time.perf_counter() - started
     return {"rows": rows, "seconds": seconds, "rows_per_second": rows / seconds, "batch_size": BATCH}
 

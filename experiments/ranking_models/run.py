@@ -65,7 +65,7 @@ def cell(kind: str, dataset: Dataset, base: dict[str, dict[str, float]]) -> dict
     (config,) = compose([*OVERRIDES, f"teacher={kind}"])
     cache = config.cache.expanduser()
     trained = train_from_scratch(config.teacher, dataset, 0, cache)
-    logits, labels = predict_logits(trained.model, dataset.ids("test")), dataset.labels("test")
+    logits, labels = predict_logits(trained.model, dataset.inputs("test")), dataset.labels("test")
     found = {task: auc(logits[:, i], labels[:, i]) for i, task in enumerate(dataset.schema.task_names)}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"

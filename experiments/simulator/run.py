@@ -38,7 +38,7 @@ RECOVERY_ROWS = 320_000
 
 def test_auc(model: Recommender, dataset: Dataset) -> dict[str, float]:
     """Test AUC per task."""
-    logits, labels = predict_logits(model, dataset.ids("test")), dataset.labels("test")
+    logits, labels = predict_logits(model, dataset.inputs("test")), dataset.labels("test")
     return {task: auc(logits[:, i], labels[:, i]) for i, task in enumerate(dataset.schema.task_names)}
 
 

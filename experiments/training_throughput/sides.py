@@ -53,7 +53,7 @@ def autocompress(data: Dataset, fast: bool) -> tuple[float, Scores]:
         compiled=fast,
     )
     seconds = time.perf_counter() - started
-    return seconds, predict_logits(model, data.ids("test"))[:, 0]
+    return seconds, predict_logits(model, data.inputs("test"))[:, 0]
 
 
 def torch_rechub(data: Dataset) -> tuple[float, Scores]:

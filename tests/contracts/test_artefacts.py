@@ -23,10 +23,10 @@ FILES = {MODEL, "encoder.parquet", "schema.json", "plan.json", "records.json", "
 
 def new_encoder() -> encode.Encoder:
     values = {
-        field.name: pl.Series(field.name, [f"{field.name} {n}" for n in range(rows - 1)])
-        if field.kind == "categorical"
-        else pl.Series(field.name, [float(n) for n in range(rows - 2)])
-        for field, rows in zip(SCHEMA.fields, ROWS, strict=True)
+        name: pl.Series(name, [float(n) for n in range(rows - 2)])
+        if name == "price"
+        else pl.Series(name, [f"{name} {n}" for n in range(rows - 1)])
+        for name, rows in ROWS.items()
     }
     return encode.Encoder(SCHEMA, values)
 

@@ -17,14 +17,14 @@ from autocompress.models.heads import head
 from autocompress.models.recommender import Recommender
 from autocompress.models.shape import PACKAGE, Shape, changed, parse_shape
 from autocompress.search.trial import PARITY_BOUND
-from tests.contracts.small_model import SCHEMA, Exporter, new_context, new_ids, new_model, transform
+from tests.contracts.small_model import SCHEMA, Exporter, logits_of, new_context, new_inputs, new_model, transform
 
 SHAPES: dict[str, dict[str, Any]] = {
     "dcnv2": {"cross_layers": 1, "cross_rank": 16, "tower": [32, 16]},
     "deepfm": {"tower": [32, 16]},
     "dlrm": {"tower": [32, 16]},
     "finalmlp": {"tower": [32, 16], "second_tower": [24, 16], "fusion_heads": 2},
-    "two_tower": {"item_fields": ["item", "price"], "tower": [32, 16], "output": 8},
+    "two_tower": {"item_fields": ["item", "price", "image"], "tower": [32, 16], "output": 8},
     "autoint": {"attention_layers": 2, "attention_heads": 2, "attention_width": 4, "tower": [32, 16]},
 }
 HEADS: dict[str, tuple[dict[str, Any], ...]] = {
@@ -76,8 +76,8 @@ def test_a_knob_that_it_does_not_have_is_refused(shape: Shape) -> None:
 @every_model
 def test_it_gives_one_finite_logit_per_task_and_every_weight_learns(shape: Shape) -> None:
     model = new_model(shape=shape).train()
-    context = new_context()
-    logits = model(context.ids)
+    context = new_context(shape=shape)
+    logits = logits_of(model, context)
     assert logits.shape == (len(context.ids), len(SCHEMA.tasks))
     torch.autograd.backward(torch.nn.functional.binary_cross_entropy_with_logits(logits, context.labels))
     assert [name for name, value in model.named_parameters() if value.grad is None] == []
@@ -87,22 +87,22 @@ def test_it_gives_one_finite_logit_per_task_and_every_weight_learns(shape: Shape
 def test_the_file_scores_what_torch_scores(shape: Shape, exported: Exporter) -> None:
     model = new_model(shape=shape)
     path = exported(model)
-    assert parity(model, path, new_ids(model, 500)) <= 1e-5
-    assert score(open_session(path), new_ids(model, 500)).std() > 1e-3, "scores that do not vary would hide it"
+    assert parity(model, path, new_inputs(model, 500)) <= 1e-5
+    assert score(open_session(path), new_inputs(model, 500)).std() > 1e-3, "scores that do not vary would hide it"
 
 
 @every_model
 def test_other_weights_and_a_narrower_tower_fit_its_graph(shape: Shape, exported: Exporter) -> None:
     exported(new_model(shape=shape))
     other = new_model(seed=1, shape=changed(shape, {"tower": [24, 16]}))
-    assert parity(other, exported(other, "other"), new_ids(other, 500)) <= 1e-5
+    assert parity(other, exported(other, "other"), new_inputs(other, 500)) <= 1e-5
 
 
 @every_model
 def test_a_student_of_the_same_shape_is_the_teacher(shape: Shape) -> None:
-    teacher, context = new_model(shape=shape), new_context()
+    teacher, context = new_model(shape=shape), new_context(shape=shape)
     student = inherit(teacher, shape, context).eval()
-    torch.testing.assert_close(student(context.ids), teacher(context.ids), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(logits_of(student, context), logits_of(teacher, context), rtol=1e-4, atol=1e-5)
 
 
 @every_model
@@ -119,15 +119,15 @@ def test_a_student_of_a_narrower_tower_starts_near_the_teacher(
 
 
 def assert_starts_near(shape: Shape, changes: dict[str, Any], exported: Exporter) -> None:
-    teacher, context = new_model(shape=shape), new_context()
+    teacher, context = new_model(shape=shape), new_context(shape=shape)
     narrow = changed(shape, changes)
     if narrow.larger_than(shape) is not None:
         with pytest.raises(ValueError, match="teacher"):
             inherit(teacher, narrow, context)
         return
     student = inherit(teacher, narrow, context).eval()
-    assert parity(student, exported(student), new_ids(student, 200)) <= 1e-5
-    wanted, found = teacher(context.ids)[:, 0].detach().numpy(), student(context.ids)[:, 0].detach().numpy()
+    assert parity(student, exported(student), new_inputs(student, 200)) <= 1e-5
+    wanted, found = (logits_of(each, context)[:, 0].detach().numpy() for each in (teacher, student))
     assert np.corrcoef(wanted, found)[0, 1] > 0.5
 
 
@@ -137,12 +137,12 @@ def test_a_larger_student_is_named_and_refused(shape: Shape) -> None:
         larger = changed(shape, changes)
         assert larger.larger_than(shape) == next(iter(changes))
         with pytest.raises(ValueError, match="teacher"):
-            inherit(new_model(shape=shape), larger, new_context())
+            inherit(new_model(shape=shape), larger, new_context(shape=shape))
 
 
 @every_model
 def test_channels_tables_and_layers_are_compressed_together(shape: Shape, exported: Exporter) -> None:
-    model, context = new_model(shape=shape), new_context()
+    model, context = new_model(shape=shape), new_context(shape=shape)
     before = exported(model, "before").stat().st_size
     for kind, knobs in (
         ("rows", {"keep": 0.6}),
@@ -153,17 +153,16 @@ def test_channels_tables_and_layers_are_compressed_together(shape: Shape, export
         transform(kind, knobs).apply(model, context)
     path = exported(model.eval())
     assert path.stat().st_size < 0.6 * before
-    assert parity(model, path, new_ids(model, 500)) <= PARITY_BOUND[True]
-    ids = new_ids(model)
-    session = open_session(path)
-    alone = np.concatenate([score(session, ids[[row]]) for row in range(len(ids))])
-    assert np.abs(alone - score(session, ids)).max() <= 1e-6
+    assert parity(model, path, new_inputs(model, 500)) <= PARITY_BOUND[True]
+    inputs, session = new_inputs(model), open_session(path)
+    alone = np.concatenate([score(session, inputs[[row]]) for row in range(len(inputs))])
+    assert np.abs(alone - score(session, inputs)).max() <= 1e-6
 
 
 def test_a_funnel_never_gives_a_child_more_than_its_parent() -> None:
     shape = parse_shape({"kind": "deepfm", "embedding_dim": 8, "tower": [16], "head": {"kind": "esmm"}})
     model: Recommender = new_model(shape=shape)
-    click, buy = torch.sigmoid(model(new_context().ids)).T
+    click, buy = torch.sigmoid(logits_of(model, new_context(shape=shape))).T
     assert bool((buy <= click + 1e-6).all())
     assert bool((buy < click).any())
 

@@ -19,17 +19,19 @@ from autocompress.artefact.runtime import open_session, score
 from autocompress.compress.plan import Plan, Stage
 from autocompress.compress.transform import Record, Transform
 from autocompress.models.quantized_linear import QuantizedLinear
-from autocompress.models.recommender import Recommender
+from autocompress.models.recommender import Recommender, tensors
 from autocompress.search.space import legal_order
 from autocompress.search.trial import PARITY_BOUND
 from tests.contracts.small_model import (
     KINDS,
+    ROWS,
     SCHEMA,
     SHAPE,
     Exporter,
     initializers,
+    logits_of,
     new_context,
-    new_ids,
+    new_inputs,
     new_model,
     scores_of,
     transform,
@@ -122,7 +124,7 @@ def test_it_decides_the_same_twice(kind: str, knobs: dict[str, Any]) -> None:
     first, records = applied(transform(kind, knobs))
     second = new_model()
     assert [transform(kind, knobs).apply(second, new_context())] == records
-    np.testing.assert_array_equal(scores_of(first, new_ids(first)), scores_of(second, new_ids(second)))
+    np.testing.assert_array_equal(scores_of(first, new_inputs(first)), scores_of(second, new_inputs(second)))
 
 
 @every_method
@@ -132,14 +134,14 @@ def test_restoring_its_record_rebuilds_the_model_that_it_left(kind: str, knobs: 
     fresh = new_model(seed=99)
     method.restore(fresh, json.loads(json.dumps(record)))
     fresh.load_state_dict(model.state_dict(), strict=True)
-    ids = new_ids(model)
+    ids = new_inputs(model)
     np.testing.assert_array_equal(scores_of(fresh, ids), scores_of(model, ids))
 
 
 @every_method
 def test_it_leaves_a_model_of_one_finite_logit_per_task(kind: str, knobs: dict[str, Any]) -> None:
     model, _ = applied(transform(kind, knobs))
-    logits = model(torch.from_numpy(new_ids(model).astype(np.int64)))
+    logits = model(*tensors(new_inputs(model)))
     assert logits.shape == (64, len(SCHEMA.tasks))
     assert bool(torch.isfinite(logits).all())
 
@@ -147,7 +149,7 @@ def test_it_leaves_a_model_of_one_finite_logit_per_task(kind: str, knobs: dict[s
 @every_method
 def test_it_changes_the_scores_but_not_beyond_recognition(kind: str, knobs: dict[str, Any]) -> None:
     model, _ = applied(transform(kind, knobs))
-    ids = new_ids(model, 400)
+    ids = new_inputs(model, 400)
     before, after = scores_of(new_model(), ids), scores_of(model, ids)
     assert np.abs(before - after).max() > 0 or kind == "rows"  # rows that stay score what they scored
     assert np.corrcoef(before[:, 0], after[:, 0])[0, 1] > 0.5
@@ -157,7 +159,7 @@ def test_it_changes_the_scores_but_not_beyond_recognition(kind: str, knobs: dict
 def test_what_it_leaves_can_be_trained(kind: str, knobs: dict[str, Any]) -> None:
     model, _ = applied(transform(kind, knobs))
     context = new_context()
-    logits = model.train()(context.ids)
+    logits = logits_of(model.train(), context)
     torch.autograd.backward(torch.nn.functional.binary_cross_entropy_with_logits(logits, context.labels))
     without = [name for name, value in model.named_parameters() if value.grad is None]
     assert without == []
@@ -167,7 +169,7 @@ def test_what_it_leaves_can_be_trained(kind: str, knobs: dict[str, Any]) -> None
 def test_the_file_scores_what_torch_scores(kind: str, knobs: dict[str, Any], exported: Exporter) -> None:
     method = transform(kind, knobs)
     model, _ = applied(method)
-    assert parity(model, exported(model), new_ids(model, 500)) <= bound(method)
+    assert parity(model, exported(model), new_inputs(model, 500)) <= bound(method)
 
 
 @every_method
@@ -193,13 +195,12 @@ def test_a_row_scores_the_same_with_everything_applied(exported: Exporter) -> No
 
 
 def assert_rows_are_independent(path: Path, model: Recommender) -> None:
-    session, ids, strangers = open_session(path), new_ids(model), new_ids(model, 193, seed=11)
-    together = score(session, ids)
-    alone = np.concatenate([score(session, ids[[row]]) for row in range(len(ids))])
-    places = np.random.default_rng(5).permutation(len(ids) + len(strangers))
-    crowd = np.empty_like(np.concatenate([ids, strangers]))
-    crowd[places] = np.concatenate([ids, strangers])
-    among = score(session, crowd, batch_size=len(crowd))[places[: len(ids)]]
+    session, rows = open_session(path), 64
+    crowd = new_inputs(model, rows + 193)
+    together = score(session, crowd[:rows])
+    alone = np.concatenate([score(session, crowd[[row]]) for row in range(rows)])
+    order = np.random.default_rng(5).permutation(len(crowd))
+    among = score(session, crowd[order], batch_size=len(crowd))[np.argsort(order)][:rows]
     assert np.abs(alone - together).max() <= 1e-6
     assert np.abs(among - together).max() <= 1e-6
     assert together.std() > 0.01, "scores that do not vary would hide it"
@@ -210,12 +211,12 @@ def test_stacked_in_a_legal_order_methods_export_and_restore(order: tuple[str, .
     methods = [example(kind) for kind in order]
     assert plan_of(*methods).transforms() == tuple(methods)
     model, records = applied(*methods)
-    assert parity(model, exported(model), new_ids(model, 200)) <= bound(*methods)
+    assert parity(model, exported(model), new_inputs(model, 200)) <= bound(*methods)
     fresh = new_model(seed=99)
     for method, record in zip(methods, json.loads(json.dumps(records)), strict=True):
         method.restore(fresh, record)
     fresh.load_state_dict(model.state_dict(), strict=True)
-    np.testing.assert_array_equal(scores_of(fresh, new_ids(model)), scores_of(model, new_ids(model)))
+    np.testing.assert_array_equal(scores_of(fresh, new_inputs(model)), scores_of(model, new_inputs(model)))
 
 
 @pytest.mark.parametrize("order", ILLEGAL, ids="-".join)
@@ -244,10 +245,11 @@ def test_rows_that_are_pruned_are_not_in_the_file(keep: float, exported: Exporte
     model, (record,) = applied(transform("rows", {"keep": keep}))
     table = initializers(exported(model))["table_0"]
     assert table.shape == (sum(record["rows"]), 8)
-    vocabulary = sum(rows - 1 for rows in new_model().bank.rows[:-1])
-    kept = sum(rows - 1 for rows in record["rows"][:-1])
+    whole, price = new_model().bank.rows, [*ROWS].index("price")
+    vocabulary = sum(rows - 1 for rows in whole) - whole[price] + 1
+    kept = sum(rows - 1 for rows in record["rows"]) - whole[price] + 1
     assert kept == pytest.approx(keep * vocabulary, rel=0.03)
-    assert record["rows"][-1] == new_model().bank.rows[-1], "numeric buckets stay"
+    assert record["rows"][price] == whole[price], "numeric buckets stay"
 
 
 def test_pruned_ids_read_the_mean_of_what_was_pruned_weighted_by_frequency() -> None:

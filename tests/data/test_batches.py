@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from autocompress.data.batches import Batches
+from autocompress.data.inputs import Inputs
 
 Columns = tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.float32]]
 
@@ -28,7 +29,7 @@ def rows_of(batches: Batches) -> list[int]:
 @given(st.integers(1, 3000), st.integers(1, 700), st.floats(0.01, 1.0), st.integers(0, 5))
 def test_an_epoch_sees_the_latest_rows_once_and_aligned(rows: int, size: int, share: float, seed: int) -> None:
     ids, labels, soft = columns(rows)
-    batches = Batches(ids, labels, soft, batch_size=size, share=share, seed=seed)
+    batches = Batches(Inputs(ids), labels, soft, batch_size=size, share=share, seed=seed)
     seen: list[int] = []
     for batch in batches:
         assert batch.soft is not None
@@ -45,24 +46,24 @@ def test_an_epoch_sees_the_latest_rows_once_and_aligned(rows: int, size: int, sh
 
 def test_types_are_those_that_a_model_takes() -> None:
     ids, labels, soft = columns(10)
-    batch = next(iter(Batches(ids, labels, soft, batch_size=4)))
+    batch = next(iter(Batches(Inputs(ids), labels, soft, batch_size=4)))
     assert batch.soft is not None
     assert (batch.ids.dtype, batch.labels.dtype, batch.soft.dtype) == (torch.int64, torch.float32, torch.float32)
-    assert next(iter(Batches(ids, labels, None, batch_size=4))).soft is None
+    assert next(iter(Batches(Inputs(ids), labels, None, batch_size=4))).soft is None
 
 
 def test_equal_seeds_shuffle_alike_and_every_epoch_differently() -> None:
     ids, labels, soft = columns(3000)
-    one, two = (Batches(ids, labels, soft, batch_size=100, seed=3) for _ in range(2))
+    one, two = (Batches(Inputs(ids), labels, soft, batch_size=100, seed=3) for _ in range(2))
     first, second = rows_of(one), rows_of(one)
     assert first != second
     assert [rows_of(two), rows_of(two)] == [first, second]
-    assert rows_of(Batches(ids, labels, soft, batch_size=100, seed=4)) != first
+    assert rows_of(Batches(Inputs(ids), labels, soft, batch_size=100, seed=4)) != first
 
 
 def test_logits_of_the_latest_rows_alone_are_aligned_from_the_end() -> None:
     ids, labels, soft = columns(100)
-    for batch in Batches(ids, labels, soft[-40:], batch_size=10, share=0.3):
+    for batch in Batches(Inputs(ids), labels, soft[-40:], batch_size=10, share=0.3):
         assert batch.soft is not None
         assert torch.equal(batch.soft[:, 0], (batch.ids[:, 0] / 8).float())
 
@@ -70,13 +71,13 @@ def test_logits_of_the_latest_rows_alone_are_aligned_from_the_end() -> None:
 def test_logits_that_cover_too_few_rows_are_refused() -> None:
     ids, labels, soft = columns(100)
     with pytest.raises(ValueError, match="teacher logits cover 20 rows, 30 are asked for"):
-        Batches(ids, labels, soft[-20:], batch_size=10, share=0.3)
+        Batches(Inputs(ids), labels, soft[-20:], batch_size=10, share=0.3)
 
 
 def test_weights_stay_with_their_rows() -> None:
     ids, labels, _ = columns(1000)
     weights = ids[:, 0].astype(np.float32)
-    for batch in Batches(ids, labels, None, weights=weights, batch_size=64, share=0.7):
+    for batch in Batches(Inputs(ids), labels, None, weights=weights, batch_size=64, share=0.7):
         assert batch.weights is not None
         assert torch.equal(batch.weights, batch.ids[:, 0].float())
 
@@ -84,8 +85,8 @@ def test_weights_stay_with_their_rows() -> None:
 def test_masked_ids_are_0_about_as_often_as_asked_and_the_rest_is_as_it_was() -> None:
     ids, labels, _ = columns(20_000)
     ids = ids + 1
-    masked = torch.cat([batch.ids for batch in Batches(ids, labels, None, batch_size=500, mask=0.2)])
-    plain = torch.cat([batch.ids for batch in Batches(ids, labels, None, batch_size=500)])
+    masked = torch.cat([batch.ids for batch in Batches(Inputs(ids), labels, None, batch_size=500, mask=0.2)])
+    plain = torch.cat([batch.ids for batch in Batches(Inputs(ids), labels, None, batch_size=500)])
     gone = masked == 0
     assert 0.19 < gone.float().mean() < 0.21
     assert torch.equal(masked[~gone], plain[~gone])

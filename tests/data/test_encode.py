@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autocompress.data import spool
-from autocompress.data.encode import Encoder, clip_ids, encode, encode_list, encode_vector, load, save, truncate
+from autocompress.data.encode import Encoder, encode, encode_list, encode_vector, load, save, truncate
 from autocompress.data.fit_encoder import fit
+from autocompress.data.inputs import Inputs, clip_ids
 from autocompress.errors import UserError
 from autocompress.schema import Field, Schema, Sequence, Task, Vector
 
@@ -167,7 +168,8 @@ def test_a_truncated_encoder_gives_the_ids_that_clipping_gives(values: pl.Series
     frame = values.alias("value").to_frame()
     short = truncate(encoder, rows)
     assert list(short.rows) == rows
-    np.testing.assert_array_equal(encode(frame, short), clip_ids(encode(frame, encoder), rows))
+    clipped = clip_ids(Inputs(encode(frame, encoder)), rows)
+    np.testing.assert_array_equal(encode(frame, short), clipped.ids)
     np.testing.assert_array_equal(encode(frame, stored(short)), encode(frame, short))
 
 

@@ -118,5 +118,5 @@ def test_the_real_sequences_are_as_many_as_published_and_their_histories_reach_t
     assert frame.filter(pl.col("label") == 1).height == 198_502
     assert frame["user"].n_unique() == 22_363
     made = prepare(source, Cleaning(), tmp_path)
-    assert made.lists("history", "test").shape == (2 * 22_363, 5)
-    assert (made.lists("history", "test")[:, -1] >= 0).all()
+    assert made.ids("test").shape == (2 * 22_363, 2 + 5)
+    assert (made.ids("test")[:, -1] >= 0).all()

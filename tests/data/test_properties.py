@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from autocompress.data import store
 from autocompress.data.cleaning import Cleaning
-from autocompress.data.encode import Encoder, encode, encode_list, encode_vector, load
+from autocompress.data.encode import Encoder, encode, encode_inputs, encode_list, encode_vector, load
 from autocompress.data.source import SPLITS, RowSource
 from autocompress.data.split import AtRandom, ByColumn, ByGroup, ByTime, InOrder, Splitting
 from autocompress.digest import json_digest
@@ -157,7 +157,7 @@ def test_no_byte_of_a_store_depends_on_workers_or_chunks(seed: int, part: int, w
     kinds = {name.rpartition("_")[0] for name in whole if name.endswith("_test.npy")}
     assert {"ids", "labels", "log_rows", "weights", "scores", "groups"} <= kinds
     assert {"encoder.parquet", "cleaning.json", "store.json"} <= set(whole)
-    assert {name.split("_")[0] for name in kinds} >= {"list", "vector"}
+    assert {name.split("_")[0] for name in kinds} >= {"ids", "numbers"}
 
 
 SHARES = {"valid": 0.25, "test": 0.25}
@@ -237,13 +237,17 @@ def test_what_a_store_holds_decodes_to_the_rows_of_the_log(seed: int) -> None:
         encoder = load(made.schema, made.folder)
         for split in SPLITS:
             frame = source.frame()[made.log_rows(split).tolist()]
-            ids = made.ids(split)
+            inputs = made.inputs(split)
+            ids, whole = inputs.ids, encode_inputs(frame, encoder)
             for index, name in enumerate(("item", "shop")):
                 vocabulary = encoder.values[name]
                 known = frame[name].is_in(vocabulary.implode()).fill_null(False).to_list()
                 expected = [value if there else None for value, there in zip(frame[name], known, strict=True)]
                 assert decoded(ids[:, index], vocabulary) == expected
-            for each in made.schema.sequences:
-                np.testing.assert_array_equal(made.lists(each.name, split), encode_list(frame, each, encoder))
-            for vector in made.schema.vectors:
-                np.testing.assert_array_equal(made.vectors(vector.name, split), encode_vector(frame, vector, encoder))
+            np.testing.assert_array_equal(ids, whole.ids)
+            lists = np.hstack([encode_list(frame, each, encoder) for each in made.schema.sequences])
+            np.testing.assert_array_equal(ids[:, len(made.schema.fields) :], lists)
+            assert inputs.numbers is not None
+            np.testing.assert_array_equal(inputs.numbers, whole.numbers)
+            vectors = np.hstack([encode_vector(frame, vector, encoder) for vector in made.schema.vectors])
+            np.testing.assert_array_equal(inputs.numbers, vectors)

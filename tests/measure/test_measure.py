@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from autocompress.artefact.runtime import open_session, score
+from autocompress.data.inputs import Inputs
 from autocompress.measure import machine as machine_module
 from autocompress.measure.bootstrap import (
     BLOCK,
@@ -138,12 +139,12 @@ def test_a_certain_score_that_is_wrong_costs_much_but_not_everything() -> None:
 @pytest.mark.parametrize("rows", [0, 1, 7, 8, 9])
 def test_rows_are_scored_in_order_whatever_the_batch(rows: int, doubling: Path) -> None:
     ids = np.arange(2 * rows, dtype=np.int32).reshape(rows, 2)
-    np.testing.assert_array_equal(score(open_session(doubling), ids, batch_size=4), 2.0 * ids)
+    np.testing.assert_array_equal(score(open_session(doubling), Inputs(ids), batch_size=4), 2.0 * ids)
 
 
 def test_sessions_take_turns_the_same_number_of_times(doubling: Path) -> None:
     ids = np.zeros((4, 2), dtype=np.int32)
-    sessions = {name: (open_session(doubling), ids) for name in ("teacher", "student", "stock")}
+    sessions = {name: (open_session(doubling), Inputs(ids)) for name in ("teacher", "student", "stock")}
     times = interleaved(sessions, 25, warmup=1)
     assert {name: len(each) for name, each in times.items()} == {"teacher": 25, "student": 25, "stock": 25}
     assert all(milliseconds > 0 for each in times.values() for milliseconds in each)
@@ -151,7 +152,7 @@ def test_sessions_take_turns_the_same_number_of_times(doubling: Path) -> None:
 
 
 def test_time_that_is_up_ends_the_measurement_after_twenty_rounds(doubling: Path) -> None:
-    sessions = {name: (open_session(doubling), np.zeros((1, 2), dtype=np.int32)) for name in ("a", "b")}
+    sessions = {name: (open_session(doubling), Inputs(np.zeros((1, 2), dtype=np.int32))) for name in ("a", "b")}
     assert [len(each) for each in interleaved(sessions, 10_000, warmup=0, seconds=0.0).values()] == [20, 20]
 
 
@@ -218,7 +219,7 @@ class PinnedSession:
 def test_every_run_is_on_one_core_and_the_thread_gets_its_cores_back(fails: bool) -> None:
     before, session = os.sched_getaffinity(0), PinnedSession(fails)
     with pytest.raises(RuntimeError, match="third") if fails else contextlib.nullcontext():
-        interleaved({"file": (session, np.zeros((1, 1), dtype=np.int32))}, 20, warmup=1)
+        interleaved({"file": (session, Inputs(np.zeros((1, 1), dtype=np.int32)))}, 20, warmup=1)
     assert {len(cores) for cores in session.cores} == {1}
     assert len(set.union(*session.cores)) == 1
     assert os.sched_getaffinity(0) == before

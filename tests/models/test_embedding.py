@@ -45,7 +45,7 @@ def test_ids_past_a_fields_rows_read_its_own_row_0(shape: list[tuple[int, int]])
 
 
 def test_a_field_that_is_not_there_has_no_table() -> None:
-    with pytest.raises(IndexError, match="field 2 of 2"):
+    with pytest.raises(IndexError, match="table 2 of 2"):
         EmbeddingBank([3, 3], [4, 4]).table(2)
 
 

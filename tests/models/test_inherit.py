@@ -12,7 +12,7 @@ from autocompress.compress.inherit import inherit
 from autocompress.compress.transform import Context
 from autocompress.models.dcnv2 import DCNv2Shape
 from autocompress.models.recommender import Recommender, build
-from autocompress.models.shape import changed, field_dims
+from autocompress.models.shape import changed, table_dims
 from autocompress.schema import Field, Schema, Task
 
 ROWS = (60, 40, 30)
@@ -79,7 +79,7 @@ def test_a_narrower_student_runs_and_is_near_its_teacher(
     wanted, found, student = inherited(teacher, **changes)
     assert found.shape == wanted.shape
     assert explained(wanted, found) > share
-    assert student.bank.dims == field_dims(changed(teacher, changes).embedding_dim, SCHEMA.field_names)
+    assert student.bank.dims == table_dims(changed(teacher, changes).embedding_dim, SCHEMA.tables)
 
 
 def test_inheriting_leaves_the_teacher_as_it_was() -> None:

@@ -43,7 +43,7 @@ def test_the_teacher_s_file_is_above_every_smoothed_id_rate_and_above_728(tmp_pa
     dataset = prepare(config.data, config.cleaning, tmp_path)
     teacher = train_from_scratch(config.teacher, dataset, config.study.seed, tmp_path)
     export(teacher.model, dataset.schema, tmp_path / "model.onnx", tmp_path)
-    scores = score(open_session(tmp_path / "model.onnx", threads=2), dataset.ids("test"))
+    scores = score(open_session(tmp_path / "model.onnx", threads=2), dataset.inputs("test"))
     train, test = (read_rows(config.data, dataset, split) for split in ("train", "test"))
     for index, task in enumerate(dataset.schema.tasks):
         found = roc_auc_score(test[task.label], scores[:, index])

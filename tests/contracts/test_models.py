@@ -25,6 +25,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "dlrm": {"tower": [32, 16]},
     "finalmlp": {"tower": [32, 16], "second_tower": [24, 16], "fusion_heads": 2},
     "two_tower": {"item_fields": ["item", "price", "image"], "tower": [32, 16], "output": 8},
+    "din": {"attention": 12, "tower": [32, 16]},
     "autoint": {"attention_layers": 2, "attention_heads": 2, "attention_width": 4, "tower": [32, 16]},
 }
 HEADS: dict[str, tuple[dict[str, Any], ...]] = {

@@ -41,7 +41,8 @@ SEEDS = range(5)
 
 def cell(name: str, seed: int) -> dict[str, float]:
     """Test AUC per task of one head on one split."""
-    overrides = ["search=ads", "data=census_income", f"data.root={DATA}", f"data.seed={seed}", *SHAPE, *TRAINING]
+    log = ["data=census_income", f"data.root={DATA}", f"data.seed={seed}"]
+    overrides = ["search=ads", "search_spaces=[]", *log, *SHAPE, *TRAINING]
     (config,) = compose([*overrides, f"+teacher.shape.head={HEADS[name]}"])
     cache = config.cache.expanduser()
     dataset = prepare(config.data, config.cleaning, cache)

@@ -40,6 +40,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "census_income": {"root": CENSUS},
     "criteo": {"root": CRITEO, "files": ["train.csv", "dev.csv", "test.csv"]},
     "kuairand": {"root": KUAIRAND},
+    "shop_simulator": {"rows": 20_000},
 }
 NEEDS = {kind: example["root"] for kind, example in EXAMPLES.items() if "root" in example}
 WRITTEN = {
@@ -51,7 +52,7 @@ WRITTEN = {
     "table": example_logs.table,
 }
 """Sets that are not at hand: their example is written into a folder, once."""
-PUBLIC = tuple(kind for kind in (*EXAMPLES, *WRITTEN) if kind not in ("ads_simulator", "table"))
+PUBLIC = tuple(kind for kind in (*EXAMPLES, *WRITTEN) if kind not in ("ads_simulator", "shop_simulator", "table"))
 LEAKS = {
     "play_time_ms", "watch_ratio", "finish", "like", "long_watch", "is_positive", "profile_stay_time",
     "comment_stay_time", "is_profile_enter", "is_like", "is_follow", "is_comment", "is_forward", "is_hate",
@@ -60,7 +61,7 @@ LEAKS = {
 """What follows from an impression of KuaiRand, and its constant column."""
 KNOWN_CONSTANT = {"kuairand": {"is_rand", "is_lowactive_period"}}
 """Fields that say nothing in the slice that we have, though they do in the published log."""
-EXCEPTIONS = {"ads_simulator": 0.0, "ali_ccp": 0.0, "kuairand": 0.002}
+EXCEPTIONS = {"ads_simulator": 0.0, "ali_ccp": 0.0, "kuairand": 0.002, "shop_simulator": 0.0}
 """Share of the rows in which a child task may be 1 without its parent: KuaiRand's tabs 11 and 14 record no click."""
 IMPLIED = {("census_income", "age")}
 """Inputs that come near to a label without following from it: children are never married."""
@@ -261,22 +262,28 @@ def test_written_rows_lack_a_leak_that_cleaning_dropped_and_what_was_found_is_sa
     assert any(line.startswith("  paid: suspected leak") for line in said)
 
 
-# the simulator
+# the simulators
+
+SIMULATORS = {"ads_simulator": ("click", "conversion"), "shop_simulator": ("click", "purchase")}
+every_simulator = pytest.mark.parametrize("kind", SIMULATORS)
 
 
 def test_simulated_rows_say_that_they_are() -> None:
-    assert source("ads_simulator").synthetic
+    synthetic = {kind for kind in (*EXAMPLES, *WRITTEN) if family.members(PACKAGE)[kind].synthetic}  # type: ignore[attr-defined]
+    assert synthetic == set(SIMULATORS)
 
 
+@every_simulator
 @pytest.mark.parametrize("changes", [{"seed": 2}, {"rows": 20_010}, {"days": 9}])
-def test_another_simulation_has_another_digest_and_other_rows(changes: dict[str, int]) -> None:
-    other = source("ads_simulator", **changes)
-    assert other.content_digest() != source("ads_simulator").content_digest()
-    assert not pl.concat(other.chunks()).equals(rows("ads_simulator"))
+def test_another_simulation_has_another_digest_and_other_rows(kind: str, changes: dict[str, int]) -> None:
+    other = source(kind, **changes)
+    assert other.content_digest() != source(kind).content_digest()
+    assert not pl.concat(other.chunks()).equals(rows(kind))
 
 
 def test_a_simulation_has_the_rows_that_were_asked_for() -> None:
     assert [read("ads_simulator", split).height for split in SPLITS] == [16_000, 2_000, 2_000]
+    assert [read("shop_simulator", split).height for split in SPLITS] == [15_000, 2_500, 2_500]
 
 
 def test_context_fields_are_added_and_change_nothing_else() -> None:
@@ -295,16 +302,18 @@ def test_a_long_day_comes_in_parts_that_follow_one_another() -> None:
     assert second["hour"].min() == 12
 
 
-def test_true_probabilities_stand_beside_every_task_of_a_simulation_and_are_no_fields() -> None:
-    schema = source("ads_simulator").row_schema()
-    truths = {name for name in read("ads_simulator", "test").columns if name.startswith(TRUTH)}
-    assert truths == {TRUTH + task.name for task in schema.tasks}
-    assert not truths & set(schema.field_names)
+@every_simulator
+def test_true_probabilities_stand_beside_every_task_of_a_simulation_and_are_no_fields(kind: str) -> None:
+    schema = source(kind).row_schema()
+    truths = {name for name in read(kind, "test").columns if name.startswith(TRUTH)}
+    assert truths == {TRUTH + task for task in SIMULATORS[kind]}
+    assert not truths & set(schema.input_names)
 
 
-@pytest.mark.parametrize("task", ["click", "conversion"])
-def test_labels_come_as_often_as_their_true_probability_says(task: str) -> None:
-    frame = read("ads_simulator", "train")
+@every_simulator
+@pytest.mark.parametrize("place", [0, 1])
+def test_labels_come_as_often_as_their_true_probability_says(kind: str, place: int) -> None:
+    task, frame = SIMULATORS[kind][place], read(kind, "train")
     probability, label = frame[TRUTH + task].to_numpy().astype(np.float64), frame[task].to_numpy()
     assert ((probability > 0) & (probability < 1)).all()
     for part in np.array_split(np.argsort(probability), 8):
@@ -312,14 +321,24 @@ def test_labels_come_as_often_as_their_true_probability_says(task: str) -> None:
         assert abs(label[part].sum() - probability[part].sum()) < 4.5 * deviation
 
 
-def test_a_conversion_is_never_likelier_than_its_click() -> None:
-    frame = read("ads_simulator", "train")
-    assert bool((frame[TRUTH + "conversion"] <= frame[TRUTH + "click"]).all())
+@every_simulator
+def test_what_follows_a_click_is_never_likelier_than_the_click(kind: str) -> None:
+    frame, (click, after) = read(kind, "train"), SIMULATORS[kind]
+    assert bool((frame[TRUTH + after] <= frame[TRUTH + click]).all())
 
 
-def test_ids_are_skewed_as_in_a_log() -> None:
-    counts = read("ads_simulator", "train")["ad_id"].value_counts()["count"].sort(descending=True)
-    assert int(counts[: len(counts) // 10].sum()) > 0.4 * int(counts.sum())
+@pytest.mark.parametrize(("kind", "item"), [("ads_simulator", "ad_id"), ("shop_simulator", "item_id")])
+def test_ids_are_skewed_as_in_a_log(kind: str, item: str) -> None:
+    counts = read(kind, "train")[item].value_counts()["count"].sort(descending=True)
+    assert int(counts[: len(counts) // 10].sum()) > 0.25 * int(counts.sum())
+
+
+def test_the_shop_shows_what_was_looked_at_lately_and_clicks_follow_it() -> None:
+    frame = read("shop_simulator", "train")
+    shown, viewed = frame["category"].to_numpy(), np.array(frame["viewed_categories"].to_list())
+    clicked, same = frame["click"].to_numpy() == 1, viewed == shown[:, None]
+    assert same[:, -4:].mean() > 2 * same[:, :4].mean() > 0
+    assert same[clicked, -4:].mean() > 2 * same[~clicked, -4:].mean()
 
 
 # the real log

@@ -23,8 +23,12 @@ class QuantizedLinear(nn.Module):
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.weight, self.bias = linear.weight, linear.bias
         low, high = min(low, 0.0), max(high, 0.0)
-        self.scale = max(high - low, 1e-6) / ACTIVATION_LEVELS
-        self.zero_point = round(-low / self.scale)
+        span = max(high - low, 1e-6)
+        self.zero_point = round(-low / span * ACTIVATION_LEVELS)
+        # the end that asks for the larger step is a level: the ends of a symmetric range would lie half way between
+        # two, where torch and the runtime round apart, and the values of a 4 bit table meet those ends often
+        above = ACTIVATION_LEVELS - self.zero_point
+        self.scale = max(span / ACTIVATION_LEVELS, -low / max(1, self.zero_point), high / max(1, above))
 
     def weight_scales(self) -> torch.Tensor:
         """Float32 (out_features,), > 0."""

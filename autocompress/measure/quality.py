@@ -1,40 +1,51 @@
-"""Quality of scores against labels, through torchmetrics."""
+"""Quality of scores against labels, through torchmetrics where it has the metric."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autocompress.measure.group_metrics import FEW, TOP, gap, numbered, per_group
+
 Values = TypeVar("Values", float, NDArray[np.float64])
 
-METRICS = ("auc", "log_loss", "accuracy", "precision", "recall", "f1")
-HIGHER_IS_BETTER = {"auc": True, "log_loss": False, "accuracy": True, "precision": True, "recall": True, "f1": True}
+Metric = Literal["auc", "group_auc", "ndcg@10", "recall@10", "hit_rate@10"]
+"""What a study may aim at."""
+METRICS = ("auc", "log_loss", "accuracy", "precision", "recall", "f1", "calibration_error")
+FEW_GROUPS, MANY_GROUPS = ("group_auc", "auc_gap"), ("group_auc", f"ndcg@{TOP}", f"recall@{TOP}", f"hit_rate@{TOP}")
+LOWER_IS_BETTER = frozenset({"log_loss", "calibration_error", "auc_gap"})
 CLIP = 1e-7
 THRESHOLD = 0.5
+BINS = 15
+
+assert {*get_args(Metric)} == {"auc", *MANY_GROUPS}
 
 
 def drop(metric: str, teacher: Values, mine: Values) -> Values:
-    """What is lost against the teacher, elementwise: positive is a loss, whichever way the metric goes.
-
-    A metric that `HIGHER_IS_BETTER` does not know counts as one where higher is better.
-    """
-    return teacher - mine if HIGHER_IS_BETTER.get(metric, True) else mine - teacher
+    """What is lost against the teacher, elementwise: positive is a loss, whichever way the metric goes."""
+    return mine - teacher if metric in LOWER_IS_BETTER else teacher - mine
 
 
 def quality(
-    scores: NDArray[np.float32], labels: NDArray[np.uint8], tasks: tuple[str, ...]
+    scores: NDArray[np.float32],
+    labels: NDArray[np.uint8],
+    tasks: tuple[str, ...],
+    groups: NDArray[np.int32] | None = None,
 ) -> dict[str, dict[str, float]]:
     """Task -> metric -> value over all rows; `scores` in [0, 1] and `labels` in {0, 1} are (rows, tasks).
 
-    Accuracy, precision, recall and F1 are at `THRESHOLD`, torchmetrics' own. Log loss is the mean over rows, in nats.
+    Accuracy, precision, recall and F1 are at `THRESHOLD`, calibration error is the mean |rate - score| over `BINS`
+    bins of the score (Guo et al., ICML 2017), torchmetrics' own. Log loss is the mean over rows, in nats. With `groups`
+    (rows,), `FEW_GROUPS` or `MANY_GROUPS` follow, whichever it is.
     """
     import torch
     from torchmetrics import MetricCollection
     from torchmetrics.classification import (
         BinaryAccuracy,
         BinaryAUROC,
+        BinaryCalibrationError,
         BinaryF1Score,
         BinaryPrecision,
         BinaryRecall,
@@ -51,12 +62,24 @@ def quality(
                 "precision": BinaryPrecision(),
                 "recall": BinaryRecall(),
                 "f1": BinaryF1Score(),
+                "calibration_error": BinaryCalibrationError(n_bins=BINS, norm="l1"),
             }
         )
         values = {name: float(value) for name, value in collection(probability, label).items()}
         values["log_loss"] = log_loss(scores[:, index], labels[:, index])
         result[task] = {name: values[name] for name in METRICS}
+        if groups is not None:
+            result[task] |= grouped(scores[:, index], labels[:, index], groups)
     return result
+
+
+def grouped(scores: NDArray[np.float32], labels: NDArray[np.uint8], groups: NDArray[np.int32]) -> dict[str, float]:
+    """`FEW_GROUPS` or `MANY_GROUPS`; all arrays are (rows,). 0 where no group has a meaningful value."""
+    codes, number = numbered(groups)
+    found = per_group(scores, labels, codes)
+    means = {name: float(np.nan_to_num(each.mean()[0])) for name, each in found.items()}
+    values = {**means, "auc_gap": gap(found["group_auc"])}
+    return {name: values[name] for name in (FEW_GROUPS if number <= FEW else MANY_GROUPS)}
 
 
 def log_loss(scores: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:

@@ -15,7 +15,6 @@ from autocompress.report.reading import (
     LATENCY_BATCH,
     Split,
     by_size,
-    main_metric,
     remarks,
     shown,
     splits,
@@ -97,7 +96,7 @@ def _column_heads(front: FrontFile, split: Split) -> Iterator[Text]:
     names, worst = _columns(front)
     above = below = " " * _LABEL
     for task in names:
-        metric = _cut(wording.metric_title(main_metric(front.teacher.quality[task])), _VALUE)
+        metric = _cut(wording.metric_title(front.metric), _VALUE)
         above += f"{_cut(task, _TASK - 2):>{_TASK}}"
         below += f"{metric:>{_TASK - _CHANGE}}{'change':>{_CHANGE}}"
     if worst:

@@ -116,6 +116,7 @@ class FrontFile(_Frozen):
     data: DataSummary
     machine: Machine
     seed: int
+    metric: str = Field(default="auc", description="the metric that the search is judged by")
     wall_seconds: float
     trials: TrialCounts
     hypervolume: float

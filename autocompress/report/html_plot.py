@@ -8,7 +8,7 @@ from typing import Any
 
 from autocompress.report import wording
 from autocompress.report.contract import FrontFile, MeasuredFile, Point
-from autocompress.report.reading import LATENCY_BATCH, Shown, Split, main_metric, shown, splits, tasks
+from autocompress.report.reading import LATENCY_BATCH, Shown, Split, shown, splits, tasks
 
 Trace = dict[str, Any]
 
@@ -33,7 +33,7 @@ def scatter(front: FrontFile, task: str, split: Split) -> dict[str, Any]:
     """Size against the change from the teacher for one task on one split."""
     low, high = _quality_range(front, task, split)
     landmarks = [(landmark, shown(front, landmark, task, split)) for landmark in front.landmarks]
-    metric = wording.metric_title(main_metric(front.teacher.quality[task]))
+    metric = wording.metric_title(front.metric)
     return {
         "y_range": [low, high],
         "y_title": f"{escape(task)}: {metric} change against the teacher ({split})",
@@ -86,7 +86,7 @@ def _hover(front: FrontFile, file: MeasuredFile, task: str, split: Split) -> str
     title = f"trial {file.trial}" if isinstance(file, Point) else file.name
     lines = [f"<b>{escape(title)}</b>", *(_wrapped(escape(file.words)))]
     lines.append(f"{wording.size(file.model_bytes)}, {wording.times(file.compression_ratio)} smaller")
-    metric = wording.metric_title(main_metric(front.teacher.quality[task]))
+    metric = wording.metric_title(front.metric)
     against = f"({wording.change(value.change)}{_interval(value)})"
     lines.append(f"{escape(task)} {metric} {wording.quality(value.value)} {against}")
     if LATENCY_BATCH in file.latency_ms and LATENCY_BATCH in file.speedup:

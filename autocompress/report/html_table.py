@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from autocompress.report import wording
 from autocompress.report.contract import FrontFile, MeasuredFile, MetricValue, Point
-from autocompress.report.reading import LATENCY_BATCH, by_size, main_metric, remarks, shown, splits, tasks
+from autocompress.report.reading import LATENCY_BATCH, by_size, remarks, shown, splits, tasks
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _cells(front: FrontFile, file: MeasuredFile) -> Iterator[tuple[str, _Cell]]:
     yield "ratio", _Cell(wording.times(file.compression_ratio), repr(file.compression_ratio))
     for task in tasks(front):
         value = shown(front, file, task, split)
-        metric = wording.metric_title(main_metric(front.teacher.quality[task]))
+        metric = wording.metric_title(front.metric)
         text = wording.quality(value.value)
         if file is not front.teacher:
             text += f" <i>{wording.change(value.change)}</i>"

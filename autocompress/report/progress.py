@@ -88,9 +88,9 @@ class Progress:
         self._state = replace(self._state, phase=text, epoch="", share=None, trial="", words="", rung="")
         self._line(text)
 
-    def teacher_epoch(self, epoch: int, of: int, loss: float, auc: float | None) -> None:
+    def teacher_epoch(self, epoch: int, of: int, loss: float, metric: str, value: float | None) -> None:
         """Epoch `epoch` of `of` (counted from 1) is over, with its training loss and validation AUC."""
-        score = "" if auc is None else f", AUC {wording.quality(auc)}"
+        score = "" if value is None else f", {metric} {wording.quality(value)}"
         text = f"epoch {epoch} of {of}, loss {loss:.4f}{score}"
         self._state = replace(self._state, epoch=text, share=epoch / of if of else None)
         self._line(f"  {text}")

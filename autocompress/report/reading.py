@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,11 +37,6 @@ def tasks(front: FrontFile) -> tuple[str, ...]:
     return tuple(front.teacher.quality)
 
 
-def main_metric(metrics: Mapping[str, MetricValue]) -> str:
-    """`auc` where it is measured, otherwise the first metric."""
-    return "auc" if "auc" in metrics else next(iter(metrics))
-
-
 def splits(front: FrontFile) -> tuple[Split, ...]:
     """The splits that every file has values for, the one to show first in front."""
     opened = all(
@@ -57,12 +52,11 @@ def shown(front: FrontFile, file: MeasuredFile, task: str, split: Split) -> Show
     file does not have and ValueError for a test split that has not been opened.
     """
     mine, teacher = _main_value(front, file, task), _main_value(front, front.teacher, task)
-    metric = main_metric(front.teacher.quality[task])
     if split == "valid":
-        return Shown(mine.valid, -drop(metric, teacher.valid, mine.valid))
+        return Shown(mine.valid, -drop(front.metric, teacher.valid, mine.valid))
     if mine.test is None or teacher.test is None:
         raise ValueError(f"{file.name} has no test value for {task}")
-    change = -(drop(metric, teacher.test, mine.test) if mine.test_drop is None else mine.test_drop)
+    change = -(drop(front.metric, teacher.test, mine.test) if mine.test_drop is None else mine.test_drop)
     if mine.test_drop_ci95 is None:
         return Shown(mine.test, change)
     return Shown(mine.test, change, -mine.test_drop_ci95[1], -mine.test_drop_ci95[0])
@@ -99,4 +93,4 @@ def remarks(file: MeasuredFile) -> tuple[str, ...]:
 
 
 def _main_value(front: FrontFile, file: MeasuredFile, task: str) -> MetricValue:
-    return file.quality[task][main_metric(front.teacher.quality[task])]
+    return file.quality[task][front.metric]

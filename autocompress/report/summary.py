@@ -8,7 +8,6 @@ from autocompress.report.reading import (
     LATENCY_BATCH,
     Split,
     has_bounds,
-    main_metric,
     shown,
     smallest_within,
     splits,
@@ -41,7 +40,7 @@ def best_possible(front: FrontFile) -> list[tuple[str, str]]:
 
 def _teacher(front: FrontFile, split: Split) -> str:
     scores = " and ".join(
-        f"{wording.metric_title(main_metric(front.teacher.quality[task]))} "
+        f"{wording.metric_title(front.metric)} "
         f"{wording.quality(shown(front, front.teacher, task, split).value)} on {task}"
         for task in tasks(front)
     )
@@ -63,7 +62,7 @@ def _smallest(front: FrontFile, split: Split) -> list[str]:
     named: Point | None = None
     for drop in DROPS:
         point = smallest_within(front, drop, split)
-        limit = f"at most {f'{drop:.3f}'.lstrip('0')} {_unit(front)}"
+        limit = f"at most {f'{drop:.3f}'.lstrip('0')} {wording.metric_title(front.metric)}"
         if point is None:
             answers.append(f"no file loses {limit}")
         elif point is not named:
@@ -87,8 +86,3 @@ def _described(point: Point) -> str:
     faster = f", {wording.times(point.speedup[LATENCY_BATCH])} as fast" if LATENCY_BATCH in point.speedup else ""
     smaller = wording.times(point.compression_ratio)
     return f"trial {point.trial}: {wording.size(point.model_bytes)}, {smaller} smaller{faster} ({point.words})"
-
-
-def _unit(front: FrontFile) -> str:
-    metrics = {main_metric(front.teacher.quality[task]) for task in tasks(front)}
-    return wording.metric_title(metrics.pop()) if len(metrics) == 1 else "of the metric"

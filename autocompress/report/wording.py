@@ -53,5 +53,5 @@ def duration(seconds: float) -> str:
 
 
 def metric_title(metric: str) -> str:
-    """`auc` -> `AUC`, `log_loss` -> `log loss`."""
-    return "AUC" if metric == "auc" else metric.replace("_", " ")
+    """`auc` -> `AUC`, `log_loss` -> `log loss`, `ndcg@10` -> `NDCG@10`."""
+    return metric.replace("_", " ").replace("auc", "AUC").replace("ndcg", "NDCG")

@@ -10,6 +10,7 @@ from pydantic import Field as Limits
 
 from autocompress.data.cleaning import Cleaning
 from autocompress.data.source import Source
+from autocompress.measure.quality import Metric
 from autocompress.models.shape import changed
 from autocompress.schema import Frozen
 from autocompress.search.settings import Constraints, Execution, StudySettings
@@ -22,6 +23,7 @@ class SearchConfig(Frozen):
     """`search` names the scenario; `output` holds a folder per study, `cache` prepared data and trained models."""
 
     search: str
+    metric: Metric = Limits("auc", description="what students are to keep of the teacher, mean over tasks")
     data: Source
     cleaning: Cleaning = Cleaning()
     teacher: FromScratch

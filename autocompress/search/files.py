@@ -14,7 +14,7 @@ from autocompress.artefact.runtime import open_session, score
 from autocompress.data.inputs import clip_ids
 from autocompress.data.source import Split
 from autocompress.data.store import Dataset
-from autocompress.measure.bootstrap import interval, metric_replicates, weights
+from autocompress.measure.bootstrap import Resampled, interval, metric_replicates, resample
 from autocompress.measure.latency import BATCHES, FINAL_RUNS, interleaved, percentiles, speedup
 from autocompress.measure.machine import machine, machine_digest
 from autocompress.measure.quality import drop, quality
@@ -39,7 +39,8 @@ class Known:
 
 def valid_quality(bundle: Bundle, dataset: Dataset, threads: int) -> dict[str, dict[str, float]]:
     """Every metric of every task on the whole validation split, from the file."""
-    return quality(_scores(bundle, dataset, "valid", threads), dataset.labels("valid"), dataset.schema.task_names)
+    scores = _scores(bundle, dataset, "valid", threads)
+    return quality(scores, dataset.labels("valid"), dataset.schema.task_names, dataset.groups("valid"))
 
 
 def _scores(bundle: Bundle, dataset: Dataset, split: Split, threads: int) -> NDArray[np.float32]:
@@ -72,17 +73,18 @@ class TestSplit:
 
     dataset: Dataset
     threads: int
-    weights: NDArray[np.uint8]
+    resampled: Resampled
     teacher: list[dict[str, NDArray[np.float64]]]
     teacher_quality: dict[str, dict[str, float]]
 
 
 def open_test(teacher: Bundle, dataset: Dataset, threads: int) -> TestSplit:
     """Scores the teacher on the test split and draws the replicates that every file will share."""
-    scores, labels = _scores(teacher, dataset, "test", threads), dataset.labels("test")
-    resampled = weights(len(labels), BOOTSTRAP_SEED)
+    scores, labels, groups = _scores(teacher, dataset, "test", threads), dataset.labels("test"), dataset.groups("test")
+    resampled = resample(len(labels), groups, BOOTSTRAP_SEED)
     replicates = [metric_replicates(scores[:, task], labels[:, task], resampled) for task in range(labels.shape[1])]
-    return TestSplit(dataset, threads, resampled, replicates, quality(scores, labels, dataset.schema.task_names))
+    measured = quality(scores, labels, dataset.schema.task_names, groups)
+    return TestSplit(dataset, threads, resampled, replicates, measured)
 
 
 def measure_in_full(known: Known, teacher: Known, test: TestSplit, folder: Path) -> MeasuredFile:
@@ -92,10 +94,10 @@ def measure_in_full(known: Known, teacher: Known, test: TestSplit, folder: Path)
     keyed by machine.
     """
     scores, labels = _scores(known.bundle, test.dataset, "test", test.threads), test.dataset.labels("test")
-    tested = quality(scores, labels, test.dataset.schema.task_names)
+    tested = quality(scores, labels, test.dataset.schema.task_names, test.dataset.groups("test"))
     values: dict[str, dict[str, MetricValue]] = {}
     for index, task in enumerate(test.dataset.schema.task_names):
-        replicates = metric_replicates(scores[:, index], labels[:, index], test.weights)
+        replicates = metric_replicates(scores[:, index], labels[:, index], test.resampled)
         values[task] = {
             metric: MetricValue(
                 valid=known.quality[task][metric],

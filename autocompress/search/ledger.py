@@ -126,7 +126,8 @@ class Ledger:
 
     def finished(self) -> list[Finished]:
         """Complete trials whose files are kept."""
-        return read_finished(finished(self.study), self.teacher, self.config.constraints, self.folder)
+        config = self.config
+        return read_finished(finished(self.study), self.teacher, config.constraints, self.folder, config.metric)
 
     def trial_ended(self, trial: FrozenTrial) -> None:
         """Books a trial that is over: MLflow, the front files, the display, the time."""
@@ -197,7 +198,7 @@ class Ledger:
                 trial=member.number,
                 plan=member.plan,
                 feasible=member.feasible,
-                dominated_by=dominated_by(member.known, self.landmarks, self.teacher),
+                dominated_by=dominated_by(member.known, self.landmarks, self.teacher, self.config.metric),
             )
             for member in members
         )
@@ -216,6 +217,7 @@ class Ledger:
             ),
             machine=Machine.model_validate(machine()),
             seed=self.config.study.seed,
+            metric=self.config.metric,
             wall_seconds=self.seconds,
             trials=TrialCounts(
                 complete=sum(t.state is TrialState.COMPLETE for t in trials),
@@ -225,7 +227,7 @@ class Ledger:
             hypervolume=history[-1][2] if history else 0.0,
             hypervolume_history=tuple(HypervolumeStep(trial=n, seconds=s, hypervolume=h) for n, s, h in history),
             test_reused=reused,
-            warnings=plain_warnings(teacher, landmarks, points, constraints, test_reused=reused),
+            warnings=plain_warnings(teacher, landmarks, points, constraints, self.config.metric, test_reused=reused),
             constraints=constraints,
             teacher=teacher,
             landmarks=landmarks,
@@ -281,6 +283,9 @@ class Ledger:
 def flat_metrics(known: Known) -> dict[str, float | None]:
     """`<task>_<metric>`, bytes and latency of a file."""
     flat: dict[str, float | None] = {
-        f"{task}_{metric}": value for task, metrics in known.quality.items() for metric, value in metrics.items()
+        # MLflow takes no @ in a name
+        f"{task}_{metric.replace('@', '_at_')}": value
+        for task, metrics in known.quality.items()
+        for metric, value in metrics.items()
     }
     return {**flat, "model_bytes": known.bundle.model_bytes, "p50_ms": known.quick.p50, "speedup": known.quick.speedup}

@@ -7,6 +7,8 @@ from typing import Any
 
 from autocompress.artefact.bundle import Bundle
 from autocompress.data.store import Dataset
+from autocompress.measure.quality import Metric
+from autocompress.report.wording import metric_title
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known, valid_quality
 from autocompress.search.landmarks import STOCK, ship_from_scratch, ship_stock
@@ -26,6 +28,7 @@ def study_key(config: SearchConfig, dataset: Dataset) -> dict[str, Any]:
         "landmarks": dumped["landmarks"],
         "space": dumped["search_spaces"],
         "rungs": dumped["study"]["rungs"],
+        "metric": config.metric,
         "objectives": [*TIES, REFERENCE_QUALITY],
         "seed": config.study.seed,
     }
@@ -37,10 +40,12 @@ def open_scene(
     """Trains (or finds) and ships the teacher, and enters it and the stock tool's file into the ledger."""
     show, seed = ledger.show, config.study.seed
     show.phase(f"teacher: training {config.teacher.shape.words()}")
-    teacher = _train(config.teacher, dataset, seed, cache, ledger)
+    teacher = _train(config.teacher, dataset, seed, cache, ledger, config.metric)
     bundle = ship_from_scratch(teacher, "teacher", dataset, folder, cache)
     soft_rows = min(dataset.rows["train"], max(config.study.rungs))
-    scene = Scene(dataset, config.teacher.shape, teacher, bundle, cache, folder, threads, seed, soft_rows)
+    scene = Scene(
+        dataset, config.teacher.shape, teacher, bundle, cache, folder, threads, seed, soft_rows, config.metric
+    )
     known = _know("teacher", config.teacher.shape.words(), bundle, scene)
     ledger.teacher = known
     ledger.log_teacher(teacher, config.teacher)
@@ -61,16 +66,16 @@ def train_landmarks(config: SearchConfig, scene: Scene, ledger: Ledger) -> None:
         if name in there:
             continue
         show.phase(f"landmarks: {name} from scratch, {landmark.shape.words()}")
-        trained = _train(landmark, scene.dataset, scene.seed, scene.cache, ledger)
+        trained = _train(landmark, scene.dataset, scene.seed, scene.cache, ledger, scene.metric)
         shipped = ship_from_scratch(trained, name, scene.dataset, scene.folder, scene.cache)
         ledger.landmarks.append(_know(name, f"from scratch, {landmark.shape.words()}", shipped, scene))
 
 
-def _train(model: FromScratch, dataset: Dataset, seed: int, cache: Path, ledger: Ledger) -> Trained:
-    show = ledger.show
-    return train_from_scratch(
-        model, dataset, seed, cache, lambda epoch, of, loss, auc: show.teacher_epoch(epoch + 1, of, loss, auc)
-    )
+def _train(model: FromScratch, dataset: Dataset, seed: int, cache: Path, ledger: Ledger, metric: Metric) -> Trained:
+    def seen(epoch: int, of: int, loss: float, value: float) -> None:
+        ledger.show.teacher_epoch(epoch + 1, of, loss, metric_title(metric), value)
+
+    return train_from_scratch(model, dataset, seed, cache, seen, metric)
 
 
 def _know(name: str, words: str, bundle: Bundle, scene: Scene) -> Known:

@@ -140,8 +140,8 @@ def _tell(trial: optuna.Trial, outcome: Outcome, config: SearchConfig, scene: Sc
     }.items():
         trial.set_user_attr(name, value)
     teacher = ledger.teacher.quality
-    ledger.show.rung(trial.number, "file", mean_quality(quality, teacher))
+    ledger.show.rung(trial.number, "file", mean_quality(quality, teacher, scene.metric))
     broken = violations(config.constraints, quality, teacher, outcome.bundle.model_bytes, outcome.quick.p50)
     for name, value in broken.items():
         trial.set_constraint(name, value)
-    return vector(mean_quality(quality, teacher), outcome.bundle.model_bytes, outcome.quick.speedup)
+    return vector(mean_quality(quality, teacher, scene.metric), outcome.bundle.model_bytes, outcome.quick.speedup)

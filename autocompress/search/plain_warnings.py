@@ -12,6 +12,7 @@ def plain_warnings(
     landmarks: Sequence[MeasuredFile],
     points: Sequence[Point],
     constraints: Mapping[str, float],
+    metric: str,
     *,
     test_reused: bool,
 ) -> tuple[str, ...]:
@@ -19,7 +20,7 @@ def plain_warnings(
     said = []
     for landmark in landmarks:
         if landmark.words.startswith("from scratch"):
-            said += _against_teacher(teacher, landmark)
+            said += _against_teacher(teacher, landmark, metric)
     if points and not any(point.feasible for point in points):
         kept = ", ".join(f"{name}={value:g}" for name, value in constraints.items())
         said.append(f"No file keeps every constraint ({kept}): the front shows the best without them.")
@@ -31,15 +32,15 @@ def plain_warnings(
     return tuple(said)
 
 
-def _against_teacher(teacher: MeasuredFile, landmark: MeasuredFile) -> list[str]:
+def _against_teacher(teacher: MeasuredFile, landmark: MeasuredFile, metric: str) -> list[str]:
     said = []
     for task, metrics in landmark.quality.items():
-        auc = metrics["auc"]
-        if auc.test_drop_ci95 is not None:
-            low, high = auc.test_drop_ci95
+        value = metrics[metric]
+        if value.test_drop_ci95 is not None:
+            low, high = value.test_drop_ci95
             verdict = "beats" if high < 0 else "is level with" if low <= 0 else None
         else:
-            verdict = "beats" if auc.valid >= teacher.quality[task]["auc"].valid else None
+            verdict = "beats" if value.valid >= teacher.quality[task][metric].valid else None
         if verdict:
             said.append(
                 f"On {task}, a {landmark.model_bytes / 1000:,.0f} KB model trained from scratch ({landmark.name}) "

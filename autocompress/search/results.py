@@ -16,6 +16,7 @@ from autocompress.data.source import Split
 from autocompress.data.store import Dataset
 from autocompress.errors import UserError
 from autocompress.measure.bootstrap import auc
+from autocompress.measure.quality import Metric
 from autocompress.search.files import Known
 from autocompress.search.objectives import REFERENCE_QUALITY, Vector, dominates, front, hypervolume, vector
 from autocompress.search.scene import Quick
@@ -24,9 +25,11 @@ from autocompress.search.settings import Constraints
 Violations = dict[str, float]
 
 
-def mean_quality(quality: Mapping[str, Mapping[str, float]], teacher: Mapping[str, Mapping[str, float]]) -> float:
-    """Mean over tasks of (AUC - teacher's AUC)."""
-    return float(np.mean([quality[task]["auc"] - teacher[task]["auc"] for task in teacher]))
+def mean_quality(
+    quality: Mapping[str, Mapping[str, float]], teacher: Mapping[str, Mapping[str, float]], metric: Metric
+) -> float:
+    """Mean over tasks of (metric - teacher's)."""
+    return float(np.mean([quality[task][metric] - teacher[task][metric] for task in teacher]))
 
 
 def violations(
@@ -66,7 +69,7 @@ class Finished:
 
 
 def read_finished(
-    trials: Sequence[FrozenTrial], teacher: Known, constraints: Constraints, folder: Path
+    trials: Sequence[FrozenTrial], teacher: Known, constraints: Constraints, folder: Path, metric: Metric
 ) -> list[Finished]:
     """Complete trials with their files; those whose bundle was dropped because another dominates it are left out."""
     result = []
@@ -84,7 +87,7 @@ def read_finished(
             Finished(
                 trial.number,
                 float(attributes["study_seconds"]),
-                vector(mean_quality(known.quality, teacher.quality), bundle.model_bytes, quick.speedup),
+                vector(mean_quality(known.quality, teacher.quality, metric), bundle.model_bytes, quick.speedup),
                 known,
                 attributes["plan"],
                 all(value <= 0 for value in broken.values()),
@@ -135,14 +138,14 @@ def hypervolume_history(trials: Sequence[FrozenTrial], teacher_bytes: int) -> li
     return history
 
 
-def dominated_by(known: Known, landmarks: Sequence[Known], teacher: Known) -> str | None:
+def dominated_by(known: Known, landmarks: Sequence[Known], teacher: Known, metric: Metric) -> str | None:
     """Name of the first landmark that is better than a file in every respect that counts; ties do not."""
-    mine = _vector(known, teacher)
-    return next((other.name for other in landmarks if dominates(_vector(other, teacher), mine)), None)
+    mine = _vector(known, teacher, metric)
+    return next((other.name for other in landmarks if dominates(_vector(other, teacher, metric), mine)), None)
 
 
-def _vector(known: Known, teacher: Known) -> Vector:
-    return vector(mean_quality(known.quality, teacher.quality), known.bundle.model_bytes, known.quick.speedup)
+def _vector(known: Known, teacher: Known, metric: Metric) -> Vector:
+    return vector(mean_quality(known.quality, teacher.quality, metric), known.bundle.model_bytes, known.quick.speedup)
 
 
 def bayes_auc(dataset: Dataset, split: Split) -> dict[str, float] | None:

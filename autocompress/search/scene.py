@@ -16,8 +16,9 @@ from autocompress.artefact.runtime import open_session, score
 from autocompress.compress.transform import Context
 from autocompress.data.inputs import clip_ids
 from autocompress.data.store import Dataset
-from autocompress.measure.bootstrap import auc
 from autocompress.measure.latency import QUICK_SECONDS, interleaved, speedup
+from autocompress.measure.quality import Metric
+from autocompress.measure.sample import Sample, sample_of
 from autocompress.models.recommender import tensors
 from autocompress.models.shape import Shape
 from autocompress.training.from_scratch import Trained, teacher_logits
@@ -50,6 +51,7 @@ class Scene:
     threads: int
     seed: int
     soft_rows: int
+    metric: Metric
 
     @cached_property
     def context(self) -> Context:
@@ -71,26 +73,22 @@ class Scene:
         return open_session(self.teacher_file.model)
 
     @cached_property
-    def rung_rows(self) -> NDArray[np.int64]:
-        """Evenly spread validation rows."""
-        total = self.dataset.rows["valid"]
-        return np.linspace(0, total - 1, min(RUNG_ROWS, total)).astype(np.int64)
+    def sample(self) -> Sample:
+        """Validation rows that rungs are judged on."""
+        return sample_of(self.dataset, "valid", RUNG_ROWS, self.metric)
 
     @cached_property
-    def teacher_rung_auc(self) -> list[float]:
-        """The teacher's AUC per task on `rung_rows`."""
-        return self.rung_auc(self.teacher_file.model, self.dataset.encoder.slot_rows)
+    def teacher_rung_values(self) -> list[float]:
+        """The teacher's metric per task on `sample`."""
+        return self.rung_values(self.teacher_file.model, self.dataset.encoder.slot_rows)
 
-    def rung_auc(self, path: Path, slot_rows: tuple[int, ...]) -> list[float]:
-        """AUC per task of a file on `rung_rows`; `slot_rows` are its embedding rows per slot."""
-        inputs = clip_ids(self.dataset.inputs("valid")[self.rung_rows], slot_rows)
-        labels = self.dataset.labels("valid")[self.rung_rows]
-        scores = score(open_session(path, self.threads), inputs)
-        return [auc(scores[:, task], labels[:, task]) for task in range(labels.shape[1])]
+    def rung_values(self, path: Path, slot_rows: tuple[int, ...]) -> list[float]:
+        """The metric per task of a file on `sample`; `slot_rows` are its embedding rows per slot."""
+        return self.sample.values(score(open_session(path, self.threads), clip_ids(self.sample.inputs, slot_rows)))
 
     def rung_quality(self, path: Path, slot_rows: tuple[int, ...]) -> float:
-        """Mean over tasks of (AUC - teacher's AUC) on `rung_rows`."""
-        return float(np.mean(np.subtract(self.rung_auc(path, slot_rows), self.teacher_rung_auc)))
+        """Mean over tasks of (metric - teacher's metric) on `sample`."""
+        return float(np.mean(np.subtract(self.rung_values(path, slot_rows), self.teacher_rung_values)))
 
     def quick(self, path: Path, slot_rows: tuple[int, ...]) -> Quick:
         """Latency at batch 256 on one thread, interleaved with the teacher's file."""

@@ -13,7 +13,7 @@ class Training(Frozen):
     """How a model is trained from scratch: up to `epochs` passes, the best epoch on validation kept."""
 
     epochs: int = Limits(2, ge=1)
-    patience: int = Limits(1, ge=1, description="epochs without a better validation AUC before it stops")
+    patience: int = Limits(1, ge=1, description="epochs without a better validation metric before it stops")
     learning_rate: float = Limits(1e-3, gt=0.0)
     embedding_learning_rate: float = Limits(0.06, gt=0.0)
     embedding_l2: float = Limits(0.0, ge=0.0)

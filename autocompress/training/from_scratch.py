@@ -17,7 +17,8 @@ from autocompress.artefact.runtime import open_session, score
 from autocompress.compress.plan import Recovery
 from autocompress.data.store import Dataset
 from autocompress.digest import json_digest
-from autocompress.measure.bootstrap import auc
+from autocompress.measure.quality import Metric
+from autocompress.measure.sample import sample_of
 from autocompress.models.recommender import Recommender, build
 from autocompress.storage import new_file, new_folder
 from autocompress.training.compiling import worth_compiling
@@ -30,7 +31,7 @@ VALID_ROWS = 100_000
 
 
 EpochSeen = Callable[[int, int, float, float], None]
-"""Called after each epoch with (epoch, epochs, training loss, mean validation AUC)."""
+"""Called after each epoch with (epoch, epochs, training loss, mean over tasks of the metric on validation rows)."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,25 @@ class Trained:
 
 
 def train_from_scratch(
-    config: FromScratch, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None = None
+    config: FromScratch,
+    dataset: Dataset,
+    seed: int,
+    cache: Path,
+    seen: EpochSeen | None = None,
+    metric: Metric = "auc",
 ) -> Trained:
-    """Trains, or loads from `cache`/models what equal data, configuration and seed gave before."""
-    key = {"data": dataset.digest, "model": config.model_dump(mode="json"), "seed": seed, "layout": 2}
+    """Trains, or loads from `cache`/models what equal data, configuration and seed gave before.
+
+    The epoch of the best `metric` on validation rows is kept. `UserError` where the data have no groups to tell it.
+    """
+    key = {"data": dataset.digest, "model": config.model_dump(mode="json"), "seed": seed, "layout": 3, "metric": metric}
     digest = json_digest(key)
     folder = cache / "models" / digest
     torch.manual_seed(seed)
     model = build(config.shape, dataset.schema, dataset.encoder.rows)
     if not (folder / "training.json").exists():
         with new_folder(folder) as temporary:
-            facts = _train(model, config.training, dataset, seed, fastest_precision(cache), seen)
+            facts = _train(model, config.training, dataset, seed, fastest_precision(cache), seen, metric)
             save_file({name: value.contiguous() for name, value in model.state_dict().items()}, temporary / "tensors")
             (temporary / "training.json").write_text(json.dumps({"key": key, **facts}, indent=1, sort_keys=True))
     model.load_state_dict(load_file(folder / "tensors"))
@@ -70,26 +79,25 @@ def _train(
     seed: int,
     precision: Precision,
     seen: EpochSeen | None,
+    metric: Metric,
 ) -> dict[str, Any]:
     import time
 
-    rows = np.linspace(0, dataset.rows["valid"] - 1, min(VALID_ROWS, dataset.rows["valid"])).astype(np.int64)
-    inputs, labels = dataset.inputs("valid")[rows], dataset.labels("valid")[rows]
+    sample = sample_of(dataset, "valid", VALID_ROWS, metric)
     history: list[dict[str, float]] = []
     best: dict[str, torch.Tensor] = {}
 
     def epoch_ended(epoch: int, loss: float) -> None:
-        logits = predict_logits(model, inputs)
-        value = float(np.mean([auc(logits[:, task], labels[:, task]) for task in range(labels.shape[1])]))
-        if value >= max((epoch["valid_auc"] for epoch in history), default=-1.0):
+        value = float(np.mean(sample.values(predict_logits(model, sample.inputs))))
+        if value >= max((epoch["valid"] for epoch in history), default=-1.0):
             best.update({name: tensor.detach().clone() for name, tensor in model.state_dict().items()})
-        history.append({"epoch": float(epoch), "loss": loss, "valid_auc": value})
+        history.append({"epoch": float(epoch), "loss": loss, "valid": value})
         if seen is not None:
             seen(epoch, training.epochs, loss, value)
 
     def out_of_patience() -> bool:
-        aucs = [epoch["valid_auc"] for epoch in history]
-        return len(aucs) - 1 - int(np.argmax(aucs)) >= training.patience
+        values = [epoch["valid"] for epoch in history]
+        return len(values) - 1 - int(np.argmax(values)) >= training.patience
 
     started = time.perf_counter()
     recovery = Recovery(**training.model_dump(exclude={"patience"}))

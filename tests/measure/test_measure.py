@@ -20,6 +20,7 @@ from autocompress.data.inputs import Inputs
 from autocompress.measure import machine as machine_module
 from autocompress.measure.bootstrap import (
     BLOCK,
+    Resampled,
     auc,
     auc_replicates,
     interval,
@@ -102,6 +103,12 @@ def test_equal_models_differ_by_nothing() -> None:
     assert interval(replicates - auc_replicates(2 * scores, labels, weights(500, seed=2))) == (0.0, 0.0)
 
 
+def calibration_error(scores: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
+    """Scores of these samples lie on no edge of a bin but 0 and 1."""
+    bins = np.minimum((scores.astype(np.float64) * 15).astype(int), 14)
+    return float(sum(abs((labels - scores.astype(np.float64))[bins == each].sum()) for each in range(15)) / len(scores))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_quality_is_scikit_learns(seed: int) -> None:
     columns = [sample(2_000, seed), sample(2_000, seed + 10, ties=50)]
@@ -119,6 +126,7 @@ def test_quality_is_scikit_learns(seed: int) -> None:
                 "precision": metrics.precision_score(label, hard),
                 "recall": metrics.recall_score(label, hard),
                 "f1": metrics.f1_score(label, hard),
+                "calibration_error": calibration_error(score_of, label),
             },
             abs=1e-6,
         )
@@ -171,7 +179,7 @@ def test_a_replicate_of_every_metric_is_that_of_the_rows_repeated(rows: int, see
     scores, labels = sample(rows, seed, ties)
     drawn = weights(rows, seed, 3)
     drawn[:, :2] = 1
-    found = metric_replicates(scores, labels, drawn)
+    found = metric_replicates(scores, labels, Resampled(drawn))
     assert set(found) == set(METRICS)
     for index, times in enumerate(drawn):
         label, score_of = np.repeat(labels, times), np.repeat(scores, times)
@@ -184,6 +192,7 @@ def test_a_replicate_of_every_metric_is_that_of_the_rows_repeated(rows: int, see
                 "precision": metrics.precision_score(label, hard, zero_division=0),
                 "recall": metrics.recall_score(label, hard),
                 "f1": metrics.f1_score(label, hard),
+                "calibration_error": calibration_error(score_of, label),
             },
             abs=1e-9,
         )

@@ -11,7 +11,7 @@ from autocompress.report.progress import Progress
 
 def _study(show: Progress) -> None:
     show.phase("training the teacher")
-    show.teacher_epoch(1, 2, 0.45, 0.7412)
+    show.teacher_epoch(1, 2, 0.45, "AUC", 0.7412)
     show.phase("searching")
     show.trial(0, 40, "keeps 50 % of rows")
     show.rung(0, "rung 1", -0.0031)

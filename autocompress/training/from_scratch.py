@@ -89,14 +89,14 @@ def _train(
 
     def epoch_ended(epoch: int, loss: float) -> None:
         value = float(np.mean(sample.values(predict_logits(model, sample.inputs))))
-        if value >= max((epoch["valid"] for epoch in history), default=-1.0):
+        if value >= max((epoch["valid_quality"] for epoch in history), default=-1.0):
             best.update({name: tensor.detach().clone() for name, tensor in model.state_dict().items()})
-        history.append({"epoch": float(epoch), "loss": loss, "valid": value})
+        history.append({"epoch": float(epoch), "loss": loss, "valid_quality": value})
         if seen is not None:
             seen(epoch, training.epochs, loss, value)
 
     def out_of_patience() -> bool:
-        values = [epoch["valid"] for epoch in history]
+        values = [epoch["valid_quality"] for epoch in history]
         return len(values) - 1 - int(np.argmax(values)) >= training.patience
 
     started = time.perf_counter()

@@ -17,11 +17,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic import Field as Limits
 
-from autocompress.data.source import CHUNK, TRUTH
-from autocompress.data.split import ByColumn, Splitting
+from autocompress.data.simulated import Floats, Ints, by_days, parts_of_days, pick, sigmoid, zipf
+from autocompress.data.source import TRUTH
+from autocompress.data.split import Splitting
 from autocompress.digest import json_digest
 from autocompress.schema import Field, Frozen, Schema, Task
 
@@ -31,9 +31,6 @@ USERS, SEGMENTS, CITIES, DEVICES = 100_000, 300, 1_000, 1_000
 ADS, CAMPAIGNS, ADVERTISERS, CATEGORIES = 100_000, 3_000, 1_000, 100
 PAGES, SITES, CHANNELS = 20_000, 2_000, 40
 ZIPF = 1.05
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 CATEGORICAL = (
     "user_id", "segment", "city", "device", "age", "gender", "ad_id", "campaign", "advertiser", "category",
@@ -73,8 +70,7 @@ class AdsSimulator(Frozen):
 
     def splitting(self) -> Splitting:
         """By days."""
-        days = [str(day) for day in range(self.days)]
-        return ByColumn(column="day", train=tuple(days[:-2]), valid=(days[-2],), test=(days[-1],))
+        return by_days(self.days)
 
     def notes(self) -> list[str]:
         """None: nothing is guessed."""
@@ -82,13 +78,9 @@ class AdsSimulator(Frozen):
 
     def chunks(self) -> Iterator[pl.DataFrame]:
         """Impressions in order of time, with true probabilities; a long day comes in several parts."""
-        rows = self.rows // self.days
-        parts = -(-rows // CHUNK)
-        for day in range(self.days):
-            for part in range(parts):
-                size = rows * (part + 1) // parts - rows * part // parts
-                frame = _impressions(day, part, parts, size, self.days, self.seed)
-                yield _with_context(frame, self.context_fields, [self.seed, 2, day, part])
+        for day, part, parts, size in parts_of_days(self.rows, self.days):
+            frame = _impressions(day, part, parts, size, self.days, self.seed)
+            yield _with_context(frame, self.context_fields, [self.seed, 2, day, part])
 
 
 class _World:
@@ -104,7 +96,7 @@ class _World:
             return scale * draw.standard_normal(ids, dtype=np.float32)
 
         def parents(ids: int, of: int, exponent: float) -> Ints:
-            return draw.choice(of, ids, p=_zipf(of, exponent))
+            return draw.choice(of, ids, p=zipf(of, exponent))
 
         def rotation() -> Floats:
             return np.linalg.qr(draw.standard_normal((RANK, RANK)))[0].astype(np.float32)
@@ -147,9 +139,9 @@ class _World:
         )
         self.hidden_bias = bias(hidden, 1.0)
         self.output_weight = draw.standard_normal((hidden, 2), dtype=np.float32) * np.float32(0.5 / np.sqrt(hidden))
-        self.user_popularity = np.cumsum(draw.permutation(_zipf(USERS, ZIPF)))
-        self.ad_popularity = draw.permutation(_zipf(ADS, ZIPF))
-        self.page_popularity = np.cumsum(draw.permutation(_zipf(PAGES, 1.0)))
+        self.user_popularity = np.cumsum(draw.permutation(zipf(USERS, ZIPF)))
+        self.ad_popularity = draw.permutation(zipf(ADS, ZIPF))
+        self.page_popularity = np.cumsum(draw.permutation(zipf(PAGES, 1.0)))
 
 
 @lru_cache(maxsize=2)
@@ -157,25 +149,9 @@ def _world(days: int, seed: int) -> _World:
     return _World(days, seed)
 
 
-def _zipf(ids: int, exponent: float) -> NDArray[np.float64]:
-    weights = 1.0 / np.arange(1, ids + 1) ** exponent
-    shares: NDArray[np.float64] = weights / weights.sum()
-    return shares
-
-
-def _pick(cumulative: NDArray[np.float64], uniform: NDArray[np.float64]) -> Ints:
-    found: Ints = np.minimum(np.searchsorted(cumulative, uniform * cumulative[-1]), len(cumulative) - 1)
-    return found
-
-
 def _inner(left: Floats, rotation: Floats, right: Floats) -> Floats:
     products: Floats = np.einsum("nk,nk->n", left @ rotation, right) / np.float32(np.sqrt(RANK))
     return products
-
-
-def _sigmoid(logits: Floats) -> Floats:
-    probabilities: Floats = (1.0 / (1.0 + np.exp(-logits))).astype(np.float32)
-    return probabilities
 
 
 def _context(fields: int) -> list[tuple[str, int]]:
@@ -200,8 +176,8 @@ def _impressions(day: int, part: int, parts: int, rows: int, days: int, seed: in
     # a stream per part of a day: any can be made alone, in any order
     draw = np.random.default_rng([seed, 1, day, part] if parts > 1 else [seed, 1, day])
     alive = world.ad_popularity * (world.ad_birth <= day) * np.exp(-np.maximum(day - world.ad_birth, 0.0) / 25.0)
-    user, page = _pick(world.user_popularity, draw.random(rows)), _pick(world.page_popularity, draw.random(rows))
-    ad = _pick(np.cumsum(alive), draw.random(rows))
+    user, page = pick(world.user_popularity, draw.random(rows)), pick(world.page_popularity, draw.random(rows))
+    ad = pick(np.cumsum(alive), draw.random(rows))
     hour, position, connection = (
         np.sort(draw.integers(24 * part // parts, max(24 * (part + 1) // parts, 24 * part // parts + 1), rows)),
         draw.integers(0, 10, rows),
@@ -222,7 +198,7 @@ def _impressions(day: int, part: int, parts: int, rows: int, days: int, seed: in
         -1.1 + 1.6 * _inner(users, world.user_ad_conversion, ads) + network[:, 1] + 0.5 * world.ad_bias[ad]
         - 0.3 * np.log(world.price[ad])
     )  # fmt: skip
-    click_probability, conversion_probability = _sigmoid(click_logit), _sigmoid(conversion_logit)
+    click_probability, conversion_probability = sigmoid(click_logit), sigmoid(conversion_logit)
     click = draw.random(rows) < click_probability
     conversion = click & (draw.random(rows) < conversion_probability)
     return pl.DataFrame(

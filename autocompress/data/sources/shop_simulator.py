@@ -19,8 +19,9 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field as Limits
 
-from autocompress.data.source import CHUNK, TRUTH
-from autocompress.data.split import ByColumn, Splitting
+from autocompress.data.simulated import Floats, Ints, by_days, parts_of_days, pick, sigmoid
+from autocompress.data.source import TRUTH
+from autocompress.data.split import Splitting
 from autocompress.digest import json_digest
 from autocompress.schema import Field, Frozen, Schema, Sequence, Task
 
@@ -31,9 +32,6 @@ VIEWS, RECENT, VIEWS_A_DAY = 20, 8, 3
 """Views that a row lists, those of them that still matter, and how many a user adds each day."""
 STAYS = 0.85
 """Probability that the next view follows the same interest."""
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 
 class ShopSimulator(Frozen):
@@ -65,8 +63,7 @@ class ShopSimulator(Frozen):
 
     def splitting(self) -> Splitting:
         """By days."""
-        days = [str(day) for day in range(self.days)]
-        return ByColumn(column="day", train=tuple(days[:-2]), valid=(days[-2],), test=(days[-1],))
+        return by_days(self.days)
 
     def notes(self) -> list[str]:
         """None: nothing is guessed."""
@@ -74,12 +71,9 @@ class ShopSimulator(Frozen):
 
     def chunks(self) -> Iterator[pl.DataFrame]:
         """Impressions in order of days, with true probabilities; a long day comes in several parts."""
-        rows = self.rows // self.days
-        parts = -(-rows // CHUNK)
-        for day in range(self.days):
-            for part in range(parts):
-                size = rows * (part + 1) // parts - rows * part // parts
-                yield _impressions(day, size, _world(self.days, self.seed), [self.seed, 1, day, part])
+        world = _world(self.days, self.seed)
+        for day, part, _, size in parts_of_days(self.rows, self.days):
+            yield _impressions(day, size, world, [self.seed, 1, day, part])
 
 
 class _World:
@@ -128,25 +122,15 @@ def _world(days: int, seed: int) -> _World:
     return _World(days, seed)
 
 
-def _pick(cumulative: NDArray[np.float64], uniform: NDArray[np.float64]) -> Ints:
-    found: Ints = np.minimum(np.searchsorted(cumulative, uniform * cumulative[-1]), len(cumulative) - 1)
-    return found
-
-
-def _sigmoid(logits: Floats) -> Floats:
-    probabilities: Floats = (1.0 / (1.0 + np.exp(-logits))).astype(np.float32)
-    return probabilities
-
-
 def _impressions(day: int, rows: int, world: _World, stream: list[int]) -> pl.DataFrame:
     draw = np.random.default_rng(stream)
-    user = _pick(world.activity, draw.random(rows))
+    user = pick(world.activity, draw.random(rows))
     now = VIEWS + VIEWS_A_DAY * day + draw.integers(0, VIEWS_A_DAY, rows)
     viewed = world.views[user[:, None], now[:, None] - VIEWS + np.arange(VIEWS)]
     # half of what is shown was chosen for the moment: something like a recent view
     like = np.take_along_axis(viewed, draw.integers(VIEWS - RECENT, VIEWS, (rows, 1)), axis=1)[:, 0]
     related = world.of_category(world.category[like], draw.random(rows))
-    item = np.where(draw.random(rows) < 0.5, related, _pick(world.popularity, draw.random(rows)))
+    item = np.where(draw.random(rows) < 0.5, related, pick(world.popularity, draw.random(rows)))
     hour, position = draw.integers(0, 24, rows), draw.integers(0, 10, rows)
 
     items, price = world.item[item], np.log(world.price[item])
@@ -157,7 +141,7 @@ def _impressions(day: int, rows: int, world: _World, stream: list[int]) -> pl.Da
         -2.4 + 1.3 * moment + 2.0 * taste + world.item_bias[item] - world.thrift[user] * price - 0.1 * position
     )
     purchase_logit = -1.2 + 0.6 * moment + 1.0 * taste - 2.0 * world.thrift[user] * price + 0.02 * hour
-    click_probability, purchase_probability = _sigmoid(click_logit), _sigmoid(purchase_logit)
+    click_probability, purchase_probability = sigmoid(click_logit), sigmoid(purchase_logit)
     click = draw.random(rows) < click_probability
     purchase = click & (draw.random(rows) < purchase_probability)
     lists = {"viewed_items": viewed, "viewed_categories": world.category[viewed]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from onnx import TensorProto, helper
 
 from autocompress.artefact.dense_graph import INPUT, OUTPUT, dense_graph
-from autocompress.artefact.embedding_graph import embedding_graph
+from autocompress.artefact.embedding_graph import Graph, embedding_graph
 from autocompress.artefact.runtime import open_session, score
 from autocompress.data.inputs import Inputs, clip_ids
 from autocompress.models.recommender import Recommender, tensors
@@ -22,28 +23,59 @@ EXTERNAL_ABOVE = 1_500_000_000
 
 
 def export(model: Recommender, schema: Schema, path: Path, cache: Path) -> None:
-    """Writes `path` (and `path`.data where the weights pass `EXTERNAL_ABOVE`); the model is left in eval mode.
+    """`export_mean` of one model."""
+    export_mean([model], schema, path, cache)
 
-    Scores are sigmoids of the logits, one column per task in schema order. The same weights give the same bytes.
+
+def export_mean(models: Sequence[Recommender], schema: Schema, path: Path, cache: Path) -> None:
+    """Writes `path` (and `path`.data where the weights pass `EXTERNAL_ABOVE`); the models are left in eval mode.
+
+    Scores are sigmoids of the mean of the models' logits, one column per task in schema order. The same weights give
+    the same bytes.
     """
-    model.eval()
-    lookup_nodes, lookup_tensors = embedding_graph(model.bank, "ids", "numbers", INPUT)
-    dense_nodes, dense_tensors = dense_graph(model.dense, model.bank.width, cache)
-    tasks = len(schema.tasks)
+    nodes: list[onnx.NodeProto] = []
+    tensors: list[onnx.TensorProto] = []
+    logits = []
+    for index, model in enumerate(models):
+        graph = _graph(model.eval(), cache)
+        logits.append(_named(graph, f"member_{index}." if len(models) > 1 else ""))
+        nodes += graph[0]
+        tensors += graph[1]
+    if len(logits) > 1:
+        nodes.append(helper.make_node("Mean", logits, [OUTPUT]))
     inputs = [helper.make_tensor_value_info("ids", TensorProto.INT32, ["batch", len(schema.slots)])]
-    if model.bank.numbers:
-        inputs.append(helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["batch", model.bank.numbers]))
-    graph = helper.make_graph(
-        [*lookup_nodes, *dense_nodes, helper.make_node("Sigmoid", [OUTPUT], ["scores"])],
+    if models[0].bank.numbers:
+        inputs.append(helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["batch", models[0].bank.numbers]))
+    whole = helper.make_graph(
+        [*nodes, helper.make_node("Sigmoid", [OUTPUT], ["scores"])],
         "autocompress",
         inputs,
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", tasks])],
-        [*lookup_tensors, *dense_tensors],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", len(schema.tasks)])],
+        tensors,
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
-    proto = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="autocompress")
-    large = sum(len(tensor.raw_data) for tensor in graph.initializer) > EXTERNAL_ABOVE
+    proto = helper.make_model(whole, opset_imports=opsets, ir_version=IR_VERSION, producer_name="autocompress")
+    large = sum(len(tensor.raw_data) for tensor in whole.initializer) > EXTERNAL_ABOVE
     onnx.save(proto, path, save_as_external_data=large, location=f"{path.name}.data")
+
+
+def _graph(model: Recommender, cache: Path) -> Graph:
+    """Nodes and initializers from `ids` and `numbers` to `OUTPUT`."""
+    lookup_nodes, lookup_tensors = embedding_graph(model.bank, "ids", "numbers", INPUT)
+    dense_nodes, dense_tensors = dense_graph(model.dense, model.bank.width, cache)
+    return [*lookup_nodes, *dense_nodes], [*lookup_tensors, *dense_tensors]
+
+
+def _named(graph: Graph, prefix: str) -> str:
+    """Puts `prefix` before every name but the inputs', in place; returns the name of the output."""
+    if prefix:
+        for node in graph[0]:
+            for names in (node.input, node.output):
+                names[:] = [name if name in ("", "ids", "numbers") else prefix + name for name in names]
+            node.name = prefix + node.name
+        for tensor in graph[1]:
+            tensor.name = prefix + tensor.name
+    return prefix + OUTPUT
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -34,8 +34,12 @@ def tensors(inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor | None]:
     return torch.from_numpy(inputs.ids.astype(np.int64)), numbers
 
 
-def build(shape: Shape, schema: Schema, rows: Sequence[int]) -> Recommender:
+def build(
+    shape: Shape, schema: Schema, rows: Sequence[int], module: Callable[[int, int], nn.Module] | None = None
+) -> Recommender:
     """A freshly initialised model. `rows[i]` are the rows of table i of the schema, out-of-vocabulary included.
+
+    `module` makes the dense part, of the bank's width and the number of tasks, in place of the shape.
 
     `UserError` where the schema has vectors and models of this kind read none.
     """
@@ -48,6 +52,8 @@ def build(shape: Shape, schema: Schema, rows: Sequence[int]) -> Recommender:
     lists = [ListInput(schema.tables.index(each.shares or each.name), each.length) for each in schema.sequences]
     widths = tuple(vector.width for vector in schema.vectors)
     bank = EmbeddingBank(rows, dims, lists, fields=len(schema.fields), whole=shape.whole_lists, numbers=sum(widths))
+    if module is not None:
+        return Recommender(bank, module(bank.width, len(schema.tasks)))
     return Recommender(
         bank, shape.dense(schema, (*dims[: bank.fields], *(dims[each.table] for each in lists), *widths))
     )

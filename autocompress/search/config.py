@@ -16,7 +16,8 @@ from autocompress.schema import Frozen
 from autocompress.search.settings import Constraints, Execution, StudySettings
 from autocompress.search.space import Range, Spaces, check_spaces, student_knobs
 from autocompress.tracking.config import TrackingConfig
-from autocompress.training.config import FromScratch
+from autocompress.training.teachers.from_scratch import FromScratch
+from autocompress.training.teachers.teacher import AnyTeacher
 
 
 class SearchConfig(Frozen):
@@ -26,7 +27,7 @@ class SearchConfig(Frozen):
     metric: Metric = Limits("auc", description="what students are to keep of the teacher, mean over tasks")
     data: Source
     cleaning: Cleaning = Cleaning()
-    teacher: FromScratch
+    teacher: AnyTeacher
     landmarks: dict[str, FromScratch]
     search_spaces: Annotated[Spaces, AfterValidator(check_spaces)] = Limits(default_factory=dict)
     study: StudySettings

@@ -6,22 +6,22 @@ import logging
 from pathlib import Path
 
 from autocompress.artefact.bundle import Bundle, write_bundle
-from autocompress.artefact.export import export
+from autocompress.artefact.export import export_mean
 from autocompress.data.store import Dataset
-from autocompress.training.from_scratch import Trained
+from autocompress.training.teachers.teacher import Ready
 
 STOCK = "quantize_dynamic"
 
 
-def ship_from_scratch(trained: Trained, role: str, dataset: Dataset, folder: Path, cache: Path) -> Bundle:
-    """The bundle of a model trained from scratch (the teacher, or the small landmark), in float."""
+def ship_ready(ready: Ready, role: str, dataset: Dataset, folder: Path, cache: Path) -> Bundle:
+    """The bundle of a teacher, or of the small landmark, in float."""
     return write_bundle(
         folder / "artefacts",
-        lambda path: export(trained.model, dataset.schema, path, cache),
+        lambda path: export_mean(ready.models, dataset.schema, path, cache),
         dataset.encoder,
         plan=None,
         records=[],
-        lineage={"data": dataset.digest, "model": trained.digest, "role": role},
+        lineage={"data": dataset.digest, "model": ready.digest, "role": role},
     )
 
 

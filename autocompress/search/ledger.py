@@ -45,8 +45,8 @@ from autocompress.search.results import (
 from autocompress.search.study import finished, seconds_used
 from autocompress.tracking import mlflow_runs
 from autocompress.tracking.connection import resolved_uri
-from autocompress.training.config import FromScratch
 from autocompress.training.from_scratch import Trained
+from autocompress.training.teachers.teacher import Teacher
 
 State = Literal["running", "interrupted", "ended"]
 STATES: dict[TrialState, Literal["complete", "stopped", "failed"]] = {
@@ -115,7 +115,7 @@ class Ledger:
         """Stores the running time, so that a resume goes on counting."""
         self.study.set_user_attr("seconds", self.seconds)
 
-    def log_teacher(self, trained: Trained, config: FromScratch) -> None:
+    def log_teacher(self, trained: Trained, config: Teacher) -> None:
         """The teacher as an MLflow run of its own."""
         params = {**config.shape.model_dump(mode="json"), **config.training.model_dump(mode="json")}
         metrics = flat_metrics(self.teacher)

@@ -11,12 +11,11 @@ from autocompress.measure.quality import Metric
 from autocompress.report.wording import metric_title
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known, valid_quality
-from autocompress.search.landmarks import STOCK, ship_from_scratch, ship_stock
+from autocompress.search.landmarks import STOCK, ship_ready, ship_stock
 from autocompress.search.ledger import Ledger
 from autocompress.search.objectives import REFERENCE_QUALITY, TIES
 from autocompress.search.scene import Quick, Scene
-from autocompress.training.config import FromScratch
-from autocompress.training.from_scratch import Trained, train_from_scratch
+from autocompress.training.teachers.teacher import Ready, Teacher
 
 
 def study_key(config: SearchConfig, dataset: Dataset) -> dict[str, Any]:
@@ -39,16 +38,26 @@ def open_scene(
 ) -> Scene:
     """Trains (or finds) and ships the teacher, and enters it and the stock tool's file into the ledger."""
     show, seed = ledger.show, config.study.seed
-    show.phase(f"teacher: training {config.teacher.shape.words()}")
-    teacher = _train(config.teacher, dataset, seed, cache, ledger, config.metric)
-    bundle = ship_from_scratch(teacher, "teacher", dataset, folder, cache)
+    show.phase(f"teacher: training {config.teacher.words()}")
+    ready = _ready(config.teacher, dataset, seed, cache, ledger, config.metric)
+    bundle = ship_ready(ready, "teacher", dataset, folder, cache)
     soft_rows = min(dataset.rows["train"], max(config.study.rungs))
     scene = Scene(
-        dataset, config.teacher.shape, teacher, bundle, cache, folder, threads, seed, soft_rows, config.metric
+        dataset=dataset,
+        shape=config.teacher.shape,
+        teacher=ready,
+        teacher_file=bundle,
+        cache=cache,
+        folder=folder,
+        threads=threads,
+        seed=seed,
+        soft_rows=soft_rows,
+        metric=config.metric,
+        mask_ids=config.teacher.training.mask_ids,
     )
-    known = _know("teacher", config.teacher.shape.words(), bundle, scene)
+    known = _know("teacher", config.teacher.words(), bundle, scene)
     ledger.teacher = known
-    ledger.log_teacher(teacher, config.teacher)
+    ledger.log_teacher(ready.weights, config.teacher)
     show.phase("landmarks: the stock tool")
     stock = ship_stock(bundle, dataset, folder)
     ledger.landmarks.append(_know(STOCK, "stock int8 of ONNX Runtime", stock, scene))
@@ -66,16 +75,16 @@ def train_landmarks(config: SearchConfig, scene: Scene, ledger: Ledger) -> None:
         if name in there:
             continue
         show.phase(f"landmarks: {name} from scratch, {landmark.shape.words()}")
-        trained = _train(landmark, scene.dataset, scene.seed, scene.cache, ledger, scene.metric)
-        shipped = ship_from_scratch(trained, name, scene.dataset, scene.folder, scene.cache)
+        ready = _ready(landmark, scene.dataset, scene.seed, scene.cache, ledger, scene.metric)
+        shipped = ship_ready(ready, name, scene.dataset, scene.folder, scene.cache)
         ledger.landmarks.append(_know(name, f"from scratch, {landmark.shape.words()}", shipped, scene))
 
 
-def _train(model: FromScratch, dataset: Dataset, seed: int, cache: Path, ledger: Ledger, metric: Metric) -> Trained:
+def _ready(teacher: Teacher, dataset: Dataset, seed: int, cache: Path, ledger: Ledger, metric: Metric) -> Ready:
     def seen(epoch: int, of: int, loss: float, value: float) -> None:
         ledger.show.teacher_epoch(epoch + 1, of, loss, metric_title(metric), value)
 
-    return train_from_scratch(model, dataset, seed, cache, seen, metric)
+    return teacher.ready(dataset, seed, cache, seen, metric)
 
 
 def _know(name: str, words: str, bundle: Bundle, scene: Scene) -> Known:

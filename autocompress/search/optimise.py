@@ -99,9 +99,15 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
 
 
 def recoveries(rungs: tuple[int, ...], scene: Scene) -> list[Recovery]:
-    """One recovery per rung: the latest rows up to `rungs[i]`, in several epochs where there are fewer."""
+    """One recovery per rung: the latest rows up to `rungs[i]`, in several epochs where there are fewer.
+
+    Ids are masked as often as in the teacher's training, or its students would unlearn what to say of new ids.
+    """
     rows = scene.dataset.rows["train"]
-    return [Recovery(data_share=min(1.0, rung / rows), epochs=max(1, math.floor(rung / rows))) for rung in rungs]
+    return [
+        Recovery(data_share=min(1.0, rung / rows), epochs=max(1, math.floor(rung / rows)), mask_ids=scene.mask_ids)
+        for rung in rungs
+    ]
 
 
 class Others:

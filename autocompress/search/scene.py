@@ -21,7 +21,8 @@ from autocompress.measure.quality import Metric
 from autocompress.measure.sample import Sample, sample_of
 from autocompress.models.recommender import tensors
 from autocompress.models.shape import Shape
-from autocompress.training.from_scratch import Trained, teacher_logits
+from autocompress.training.from_scratch import teacher_logits
+from autocompress.training.teachers.teacher import Ready
 
 QUICK_BATCH, QUICK_RUNS = 256, 200
 SAMPLE_ROWS = 8_192
@@ -44,7 +45,7 @@ class Scene:
 
     dataset: Dataset
     shape: Shape
-    teacher: Trained
+    teacher: Ready
     teacher_file: Bundle
     cache: Path
     folder: Path
@@ -52,6 +53,7 @@ class Scene:
     seed: int
     soft_rows: int
     metric: Metric
+    mask_ids: float
 
     @cached_property
     def context(self) -> Context:
@@ -65,7 +67,9 @@ class Scene:
     @cached_property
     def soft(self) -> NDArray[np.float32]:
         """The teacher's logits on the latest `soft_rows` rows of the training split."""
-        return teacher_logits(self.teacher, self.teacher_file.model, self.dataset, self.soft_rows, self.threads)
+        if self.teacher.soft is not None:
+            return self.teacher.soft(self.soft_rows)
+        return teacher_logits(self.teacher_file.model, self.dataset, self.soft_rows, self.threads, self.cache)
 
     @cached_property
     def teacher_session(self) -> onnxruntime.InferenceSession:

@@ -107,8 +107,8 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
 def start(plan: Plan, scene: Scene) -> Recommender:
     """The student before any transform: the teacher's weights in the plan's shape."""
     if plan.student == scene.shape:
-        return copy.deepcopy(scene.teacher.model)
-    return inherit(scene.teacher.model, plan.student, scene.context)
+        return copy.deepcopy(scene.teacher.weights.model)
+    return inherit(scene.teacher.weights.model, plan.student, scene.context)
 
 
 def one_shot(plan: Plan, scene: Scene) -> tuple[Recommender, list[Record]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pydantic import Field as Limits
 
 from autocompress.compress.plan import Objective
-from autocompress.models.shape import AnyShape
 from autocompress.schema import Frozen
 
 
@@ -20,10 +19,3 @@ class Training(Frozen):
     batch_size: int = Limits(2048, ge=1)
     mask_ids: float = Limits(0.0, ge=0.0, lt=1.0, description="probability with which an id counts as never seen")
     objective: Objective = Limits(Objective(), description="only its `task_weights` count: there is no teacher yet")
-
-
-class FromScratch(Frozen):
-    """A shape and how it is trained on labels alone: the teacher, and the landmark it must beat."""
-
-    shape: AnyShape
-    training: Training = Training()

@@ -24,7 +24,6 @@ from autocompress.measure.bootstrap import auc
 from autocompress.measure.machine import machine
 from autocompress.storage import write_json
 from autocompress.training.fit import predict_logits
-from autocompress.training.from_scratch import train_from_scratch
 
 HERE = Path(__file__).resolve().parent
 STORED = HERE / "results.json"
@@ -46,7 +45,7 @@ def cell(name: str, seed: int) -> dict[str, float]:
     (config,) = compose([*overrides, f"+teacher.shape.head={HEADS[name]}"])
     cache = config.cache.expanduser()
     dataset = prepare(config.data, config.cleaning, cache)
-    trained = train_from_scratch(config.teacher, dataset, seed, cache)
+    trained = config.teacher.ready(dataset, seed, cache, None, "auc").weights
     logits, labels = predict_logits(trained.model, dataset.inputs("test")), dataset.labels("test")
     return {task: auc(logits[:, i], labels[:, i]) for i, task in enumerate(dataset.schema.task_names)}
 

@@ -25,7 +25,6 @@ from autocompress.measure.bootstrap import auc
 from autocompress.measure.machine import machine
 from autocompress.storage import write_json
 from autocompress.training.fit import predict_logits
-from autocompress.training.from_scratch import train_from_scratch
 
 HERE = Path(__file__).parent
 STORED = HERE / "results.json"
@@ -64,7 +63,7 @@ def cell(kind: str, dataset: Dataset, base: dict[str, dict[str, float]]) -> dict
     """Trains (or finds) one model and measures it."""
     (config,) = compose([*OVERRIDES, f"teacher={kind}"])
     cache = config.cache.expanduser()
-    trained = train_from_scratch(config.teacher, dataset, 0, cache)
+    trained = config.teacher.ready(dataset, 0, cache, None, "auc").weights
     logits, labels = predict_logits(trained.model, dataset.inputs("test")), dataset.labels("test")
     found = {task: auc(logits[:, i], labels[:, i]) for i, task in enumerate(dataset.schema.task_names)}
     with tempfile.TemporaryDirectory() as folder:

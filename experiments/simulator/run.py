@@ -28,7 +28,6 @@ from autocompress.models.recommender import Recommender
 from autocompress.search.config import SearchConfig
 from autocompress.storage import write_json
 from autocompress.training.fit import WARM, fit, predict_logits
-from autocompress.training.from_scratch import train_from_scratch
 
 HERE = Path(__file__).parent
 SEEDS = range(5)
@@ -47,8 +46,7 @@ def cell(name: str, seed: int, config: SearchConfig, dataset: Dataset) -> dict[s
     cache = config.cache.expanduser()
     started = time.perf_counter()
     wanted = config.landmarks["small"] if name == "small" else config.teacher
-    trained = train_from_scratch(wanted, dataset, seed, cache)
-    model = trained.model
+    model = wanted.ready(dataset, seed, cache, None, "auc").weights.model
     if name == "teacher_recovered":
         model = copy.deepcopy(model)
         recovery = Recovery(data_share=RECOVERY_ROWS / dataset.rows["train"])

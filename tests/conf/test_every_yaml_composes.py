@@ -1,5 +1,6 @@
 """Every YAML that a person may name is found by itself, composed by Hydra and validated as the program would."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -30,8 +31,13 @@ def overrides_of(command: str) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def a_folder_with_a_saved_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint is looked into while a configuration is validated; data are not."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "somewhere").mkdir()
+    (tmp_path / "somewhere" / "tensors").touch()
+    key = {"data": "", "model": {"kind": "from_scratch", "shape": {"kind": "dcnv2"}}}
+    (tmp_path / "somewhere" / "training.json").write_text(json.dumps({"key": key}))
 
 
 @pytest.mark.parametrize("selection", [*SELECTIONS, *SPACE_SELECTIONS])

@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from autocompress.cli.main import main
 from autocompress.digest import file_digest
+from autocompress.measure.quality import METRICS
 from autocompress.report.contract import FrontFile, MeasuredFile
 from autocompress.search.objectives import Vector, dominates
 from tests.pipeline import small
@@ -105,7 +106,7 @@ def test_every_file_has_every_measurement_once_the_study_has_ended(done: Study) 
         assert set(file.latency_ms) == set(file.speedup) == {"1", "64", "256"}
         assert all(latency.p99 is not None for latency in file.latency_ms.values())
         for metrics in file.quality.values():
-            assert {"auc", "log_loss", "accuracy", "precision", "recall", "f1"} == set(metrics)
+            assert set(METRICS) == set(metrics)
             for value in metrics.values():
                 assert value.test is not None
                 assert value.test_ci95 is not None

@@ -1,0 +1,1 @@
+"""Teachers: one module per kind, discovered by its `kind`."""

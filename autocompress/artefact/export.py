@@ -72,7 +72,7 @@ def _named(graph: Graph, prefix: str) -> str:
         for node in graph[0]:
             for names in (node.input, node.output):
                 names[:] = [name if name in ("", "ids", "numbers") else prefix + name for name in names]
-            node.name = prefix + node.name
+            node.name = node.name and prefix + node.name  # two nodes without a name are no clash
         for tensor in graph[1]:
             tensor.name = prefix + tensor.name
     return prefix + OUTPUT

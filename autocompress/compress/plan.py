@@ -29,12 +29,14 @@ class Objective(Frozen):
     `task_weights` (1 where it has none), or `uncertainty`: weights that are learnt (Kendall et al., CVPR 2018).
 
     `in_batch_weight` times the softmax of each positive pair over the items of the batch's other pairs, corrected for
-    their popularity, is added for a model of two towers.
+    their popularity, is added for a model of two towers; `listwise_weight` times the softmax over the rows of a group
+    (of `data.group`) for its labels of 1 is added where lists are to be ranked.
     """
 
     distillation_weight: float = Limits(0.0, ge=0.0, le=1.0)
     temperature: float = Limits(1.0, gt=0.0, le=20.0)
     in_batch_weight: float = Limits(0.0, ge=0.0)
+    listwise_weight: float = Limits(0.0, ge=0.0)
     task_weights: dict[str, Annotated[float, Limits(ge=0.0)]] | Literal["uncertainty"] = Limits(default_factory=dict)
 
 

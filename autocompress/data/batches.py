@@ -17,13 +17,15 @@ BLOCK = 256
 
 class Batch(NamedTuple):
     """`ids` int64 (n, slots); `labels` float32 (n, tasks); `soft` float32 (n, tasks) teacher logits, or None;
-    `weights` float32 (n,), or None where every row counts once; `numbers` float32 (n, width), or None."""
+    `weights` float32 (n,), or None where every row counts once; `numbers` float32 (n, width), or None; `groups` int64
+    (n,), or None where nobody asked for them."""
 
     ids: torch.Tensor
     labels: torch.Tensor
     soft: torch.Tensor | None
     weights: torch.Tensor | None = None
     numbers: torch.Tensor | None = None
+    groups: torch.Tensor | None = None
 
 
 class Batches:
@@ -41,6 +43,7 @@ class Batches:
         soft: NDArray[np.float32] | None,
         *,
         weights: NDArray[np.float32] | None = None,
+        groups: NDArray[np.int32] | None = None,
         batch_size: int,
         share: float = 1.0,
         mask: float = 0.0,
@@ -52,6 +55,7 @@ class Batches:
         self._inputs, self._labels = inputs[-rows:], labels[-rows:]
         self._soft = None if soft is None else soft[-rows:]
         self._weights = None if weights is None else weights[-rows:]
+        self._groups = None if groups is None else groups[-rows:]
         self._batch_size, self._mask = min(batch_size, rows), mask
         self._seed, self._iteration = seed, 0
 
@@ -79,4 +83,5 @@ class Batches:
                 None if self._soft is None else torch.from_numpy(self._soft[rows]),
                 None if self._weights is None else torch.from_numpy(self._weights[rows]),
                 None if inputs.numbers is None else torch.from_numpy(inputs.numbers),
+                None if self._groups is None else torch.from_numpy(self._groups[rows].astype(np.int64)),
             )

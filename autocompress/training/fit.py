@@ -17,6 +17,7 @@ from autocompress.compress.plan import Recovery
 from autocompress.data.batches import Batches
 from autocompress.data.inputs import Inputs
 from autocompress.data.store import Dataset
+from autocompress.errors import UserError
 from autocompress.models.recommender import Recommender, tensors
 from autocompress.training.in_batch import item_log_q
 from autocompress.training.lightning_module import RecommenderTraining
@@ -49,14 +50,19 @@ def fit(
 
     `soft` are teacher logits (train rows, tasks) or None. `compiled` lets torch compile the dense part, which takes
     half a minute and needs a C++ compiler. `on_epoch_end(epoch, loss)` is called with the model in
-    eval mode; a true `should_stop()` then ends the training. KeyboardInterrupt passes through.
+    eval mode; a true `should_stop()` then ends the training. KeyboardInterrupt passes through. `UserError` where the
+    objective asks for groups, or two towers, that are not there.
     """
     torch.manual_seed(seed)
+    groups = dataset.groups("train") if recovery.objective.listwise_weight else None
+    if recovery.objective.listwise_weight and groups is None:
+        raise UserError("listwise_weight: the data have no groups; name their column with data.group")
     batches = Batches(
         dataset.inputs("train"),
         dataset.labels("train"),
         soft,
         weights=dataset.weights("train"),
+        groups=groups,
         batch_size=recovery.batch_size,
         share=recovery.data_share,
         mask=recovery.mask_ids,

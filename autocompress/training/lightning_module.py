@@ -13,6 +13,7 @@ from autocompress.data.batches import Batch
 from autocompress.models.recommender import Recommender
 from autocompress.models.two_tower import TwoTower
 from autocompress.training.in_batch import in_batch_loss
+from autocompress.training.listwise import listwise_loss
 from autocompress.training.objective import task_losses
 from autocompress.training.sparse_adagrad import SparseAdagrad
 from autocompress.training.task_weights import Uncertainty, fixed
@@ -87,6 +88,10 @@ class RecommenderTraining(LightningModule):
             assert isinstance(tower, TwoTower)
             in_batch = in_batch_loss(tower, embedded, batch.ids, batch.labels, log_q)
             value = value + self.recovery.objective.in_batch_weight * in_batch
+        if self.recovery.objective.listwise_weight:
+            assert batch.groups is not None
+            listwise = listwise_loss(logits, batch.labels, batch.groups)
+            value = value + self.recovery.objective.listwise_weight * listwise
         self.last_loss = value.detach()
         self.manual_backward(value)
         for optimizer in optimizers:

@@ -40,6 +40,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "census_income": {"root": CENSUS},
     "criteo": {"root": CRITEO, "files": ["train.csv", "dev.csv", "test.csv"]},
     "kuairand": {"root": KUAIRAND},
+    "feed_simulator": {"rows": 20_000},
+    "search_simulator": {"rows": 20_000},
     "shop_simulator": {"rows": 20_000},
 }
 NEEDS = {kind: example["root"] for kind, example in EXAMPLES.items() if "root" in example}
@@ -52,7 +54,13 @@ WRITTEN = {
     "table": example_logs.table,
 }
 """Sets that are not at hand: their example is written into a folder, once."""
-PUBLIC = tuple(kind for kind in (*EXAMPLES, *WRITTEN) if kind not in ("ads_simulator", "shop_simulator", "table"))
+SIMULATORS = {
+    "ads_simulator": ("click", "conversion"),
+    "feed_simulator": ("click", "finish"),
+    "search_simulator": ("click",),
+    "shop_simulator": ("click", "purchase"),
+}
+PUBLIC = tuple(kind for kind in (*EXAMPLES, *WRITTEN) if kind not in (*SIMULATORS, "table"))
 LEAKS = {
     "play_time_ms", "watch_ratio", "finish", "like", "long_watch", "is_positive", "profile_stay_time",
     "comment_stay_time", "is_profile_enter", "is_like", "is_follow", "is_comment", "is_forward", "is_hate",
@@ -61,7 +69,7 @@ LEAKS = {
 """What follows from an impression of KuaiRand, and its constant column."""
 KNOWN_CONSTANT = {"kuairand": {"is_rand", "is_lowactive_period"}}
 """Fields that say nothing in the slice that we have, though they do in the published log."""
-EXCEPTIONS = {"ads_simulator": 0.0, "ali_ccp": 0.0, "kuairand": 0.002, "shop_simulator": 0.0}
+EXCEPTIONS = {"ads_simulator": 0.0, "ali_ccp": 0.0, "feed_simulator": 0.0, "kuairand": 0.002, "shop_simulator": 0.0}
 """Share of the rows in which a child task may be 1 without its parent: KuaiRand's tabs 11 and 14 record no click."""
 IMPLIED = {("census_income", "age")}
 """Inputs that come near to a label without following from it: children are never married."""
@@ -264,7 +272,6 @@ def test_written_rows_lack_a_leak_that_cleaning_dropped_and_what_was_found_is_sa
 
 # the simulators
 
-SIMULATORS = {"ads_simulator": ("click", "conversion"), "shop_simulator": ("click", "purchase")}
 every_simulator = pytest.mark.parametrize("kind", SIMULATORS)
 
 
@@ -311,26 +318,51 @@ def test_true_probabilities_stand_beside_every_task_of_a_simulation_and_are_no_f
 
 
 @every_simulator
-@pytest.mark.parametrize("place", [0, 1])
-def test_labels_come_as_often_as_their_true_probability_says(kind: str, place: int) -> None:
-    task, frame = SIMULATORS[kind][place], read(kind, "train")
-    probability, label = frame[TRUTH + task].to_numpy().astype(np.float64), frame[task].to_numpy()
-    assert ((probability > 0) & (probability < 1)).all()
-    for part in np.array_split(np.argsort(probability), 8):
-        deviation = np.sqrt((probability[part] * (1 - probability[part])).sum())
-        assert abs(label[part].sum() - probability[part].sum()) < 4.5 * deviation
+def test_labels_come_as_often_as_their_true_probability_says(kind: str) -> None:
+    frame = read(kind, "train")
+    for task in SIMULATORS[kind]:
+        probability, label = frame[TRUTH + task].to_numpy().astype(np.float64), frame[task].to_numpy()
+        assert ((probability > 0) & (probability < 1)).all()
+        for part in np.array_split(np.argsort(probability), 8):
+            deviation = np.sqrt((probability[part] * (1 - probability[part])).sum())
+            assert abs(label[part].sum() - probability[part].sum()) < 4.5 * deviation
 
 
 @every_simulator
 def test_what_follows_a_click_is_never_likelier_than_the_click(kind: str) -> None:
-    frame, (click, after) = read(kind, "train"), SIMULATORS[kind]
-    assert bool((frame[TRUTH + after] <= frame[TRUTH + click]).all())
+    frame, (click, *afterwards) = read(kind, "train"), SIMULATORS[kind]
+    for after in afterwards:
+        assert bool((frame[TRUTH + after] <= frame[TRUTH + click]).all())
 
 
-@pytest.mark.parametrize(("kind", "item"), [("ads_simulator", "ad_id"), ("shop_simulator", "item_id")])
+@pytest.mark.parametrize(
+    ("kind", "item"),
+    [
+        ("ads_simulator", "ad_id"),
+        ("feed_simulator", "user_id"),
+        ("search_simulator", "query_id"),
+        ("shop_simulator", "item_id"),
+    ],
+)
 def test_ids_are_skewed_as_in_a_log(kind: str, item: str) -> None:
     counts = read(kind, "train")[item].value_counts()["count"].sort(descending=True)
     assert int(counts[: len(counts) // 10].sum()) > 0.25 * int(counts.sum())
+
+
+def test_a_search_lists_twenty_documents_next_to_one_another() -> None:
+    frame = rows("search_simulator")
+    lists = frame.group_by("search_id", maintain_order=True).agg(pl.len(), pl.col("query_id").n_unique(), "position")
+    assert frame["search_id"].is_sorted()
+    assert set(lists["len"]) == {20}
+    assert set(lists["query_id"]) == {1}
+    assert set(lists["position"].list.n_unique()) == {20}
+
+
+def test_most_articles_of_the_last_day_were_never_seen_and_their_text_tells_them_apart() -> None:
+    train, test = read("feed_simulator", "train"), read("feed_simulator", "test")
+    seen = test["article_id"].is_in(train["article_id"].unique().implode())
+    assert int(seen.sum()) < 0.5 * test.height
+    assert test["text"].to_numpy().std(axis=0).min() > 0.1
 
 
 def test_the_shop_shows_what_was_looked_at_lately_and_clicks_follow_it() -> None:

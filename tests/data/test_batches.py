@@ -74,6 +74,16 @@ def test_logits_that_cover_too_few_rows_are_refused() -> None:
         Batches(Inputs(ids), labels, soft[-20:], batch_size=10, share=0.3)
 
 
+def test_groups_and_numbers_stay_with_their_rows() -> None:
+    ids, labels, _ = columns(1000)
+    numbers = np.stack([ids[:, 0], -ids[:, 0]], axis=1).astype(np.float32)
+    for batch in Batches(Inputs(ids, numbers), labels, None, groups=7 * ids[:, 0], batch_size=64, share=0.7):
+        assert batch.groups is not None
+        assert batch.numbers is not None
+        assert torch.equal(batch.groups, 7 * batch.ids[:, 0])
+        assert torch.equal(batch.numbers, torch.stack([batch.ids[:, 0], -batch.ids[:, 0]], dim=1).float())
+
+
 def test_weights_stay_with_their_rows() -> None:
     ids, labels, _ = columns(1000)
     weights = ids[:, 0].astype(np.float32)

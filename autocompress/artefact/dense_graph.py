@@ -13,6 +13,7 @@ import logging
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import MethodType
 
 import numpy as np
 import onnx
@@ -22,13 +23,16 @@ from torch import nn
 
 from autocompress.digest import json_digest
 from autocompress.models.quantized_linear import WEIGHT_LEVELS, QuantizedLinear
+from autocompress.models.vectors import has_vectors, with_vectors
 from autocompress.storage import new_file
 
 INPUT, OUTPUT = "first", "logits"
+VECTORS = ("user_vector", "item_vector")
+"""Further outputs of a dense part that has them (`models/vectors.py`)."""
 
 
 def dense_graph(dense: nn.Module, width: int, cache: Path) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
-    """Nodes and initializers from `INPUT` (float32, (n, width)) to `OUTPUT` (float32, (n, tasks)).
+    """Nodes and initializers from `INPUT` (float32, (n, width)) to `OUTPUT` (float32, (n, tasks)), and to `VECTORS`.
 
     The skeleton is found in `cache`/graphs by the architecture's names, kinds and `graph_constants`, widths aside.
     `RuntimeError` where the exporter left a parameter of `dense` out of the graph.
@@ -99,6 +103,8 @@ def _skeleton(dense: nn.Module, width: int, cache: Path) -> onnx.ModelProto:
     structure += [(name, str(value.dim())) for name, value in plain.state_dict().items()]
     # numbers that torch writes into the graph itself, such as those of a reshape
     structure += [(name, str(getattr(module, "graph_constants", ""))) for name, module in plain.named_modules()]
+    if has_vectors(plain):
+        structure.append(("outputs", str(VECTORS)))
     path = cache / "graphs" / f"{json_digest([torch.__version__, structure])}.onnx"
     if not path.exists():
         with new_file(path) as temporary:
@@ -116,6 +122,9 @@ def _export(plain: nn.Module, width: int) -> onnx.ModelProto:
         for parameter in plain.parameters():
             # of two parameters with the same values the exporter would keep one
             parameter.copy_(torch.rand(parameter.shape))
+    if has_vectors(plain):
+        # set on this copy alone: a module around it would put its own name before those of the weights
+        plain.forward = MethodType(with_vectors, plain)
     # the exporter prints and logs; nothing of it is for the person who waits
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
@@ -126,7 +135,7 @@ def _export(plain: nn.Module, width: int) -> onnx.ModelProto:
             dynamo=True,
             verbose=False,
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=[OUTPUT, *(VECTORS if has_vectors(plain) else ())],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
         )
     assert program is not None

@@ -10,11 +10,12 @@ import onnx
 import torch
 from onnx import TensorProto, helper
 
-from autocompress.artefact.dense_graph import INPUT, OUTPUT, dense_graph
+from autocompress.artefact.dense_graph import INPUT, OUTPUT, VECTORS, dense_graph
 from autocompress.artefact.embedding_graph import Graph, embedding_graph
 from autocompress.artefact.runtime import open_session, score
 from autocompress.data.inputs import Inputs, clip_ids
 from autocompress.models.recommender import Recommender, tensors
+from autocompress.models.vectors import has_vectors
 from autocompress.schema import Schema
 
 OPSET, IR_VERSION = 20, 10
@@ -30,8 +31,8 @@ def export(model: Recommender, schema: Schema, path: Path, cache: Path) -> None:
 def export_mean(models: Sequence[Recommender], schema: Schema, path: Path, cache: Path) -> None:
     """Writes `path` (and `path`.data where the weights pass `EXTERNAL_ABOVE`); the models are left in eval mode.
 
-    Scores are sigmoids of the mean of the models' logits, one column per task in schema order. The same weights give
-    the same bytes.
+    Scores are sigmoids of the mean of the models' logits, one column per task in schema order. A single model that has
+    vectors of users and items gives them as further outputs. The same weights give the same bytes.
     """
     nodes: list[onnx.NodeProto] = []
     tensors: list[onnx.TensorProto] = []
@@ -46,11 +47,14 @@ def export_mean(models: Sequence[Recommender], schema: Schema, path: Path, cache
     inputs = [helper.make_tensor_value_info("ids", TensorProto.INT32, ["batch", len(schema.slots)])]
     if models[0].bank.numbers:
         inputs.append(helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["batch", models[0].bank.numbers]))
+    outputs = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", len(schema.tasks)])]
+    if len(models) == 1 and has_vectors(models[0].dense):
+        outputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", None]) for name in VECTORS]
     whole = helper.make_graph(
         [*nodes, helper.make_node("Sigmoid", [OUTPUT], ["scores"])],
         "autocompress",
         inputs,
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", len(schema.tasks)])],
+        outputs,
         tensors,
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]

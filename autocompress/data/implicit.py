@@ -33,6 +33,18 @@ class Pairs:
     starts: Ids | None = None
 
 
+def leave_two_out(users: Ids) -> tuple[NDArray[np.uint8], Ids]:
+    """Split and `starts` of `Pairs` whose users, ascending, took one thing after another.
+
+    The last pair of a user is for the test, the one before it for validation; users of one or two only train.
+    """
+    first = np.flatnonzero(np.diff(users, prepend=-1))
+    lengths = np.diff(first, append=len(users))
+    starts, length = np.repeat(first, lengths), np.repeat(lengths, lengths)
+    left = starts + length - np.arange(len(users))
+    return np.where(length < 3, 0, np.select([left == 1, left == 2], [2, 1], 0)).astype(np.uint8), starts
+
+
 def pairs_schema(history: int = 0) -> Schema:
     """Fields `user` and `item`, task `interaction`, groups by user; with `history`, its last so many items."""
     listed = (Sequence(name=HISTORY, length=history, shares=ITEM),) if history else ()

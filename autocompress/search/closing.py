@@ -41,7 +41,7 @@ def _full(scene: Scene, ledger: Ledger, files: list[Known]) -> dict[str, Measure
     measured = measured_before(before, ledger.teacher) if before and before.state == "ended" else {}
     missing = [known for known in files if known.bundle.digest not in measured]
     if missing:
-        test = open_test(ledger.teacher.bundle, scene.dataset, scene.threads)
+        test = open_test(ledger.teacher.bundle, scene.dataset, scene.threads, scene.goal)
     for index, known in enumerate(missing):
         ledger.show.phase(f"closing measurement: file {index + 1} of {len(missing)}, {known.name}")
         measured[known.bundle.digest] = measure_in_full(known, ledger.teacher, test, ledger.folder)

@@ -10,7 +10,7 @@ from pydantic import Field as Limits
 
 from autocompress.data.cleaning import Cleaning
 from autocompress.data.source import Source
-from autocompress.measure.quality import Metric
+from autocompress.measure.quality import Goal, Metric
 from autocompress.models.shape import changed
 from autocompress.schema import Frozen
 from autocompress.search.settings import Constraints, Execution, StudySettings
@@ -25,6 +25,7 @@ class SearchConfig(Frozen):
 
     search: str
     metric: Metric = Limits("auc", description="what students are to keep of the teacher, mean over tasks")
+    catalogue: str | None = Limits(None, description="field whose ids are the items, for metrics over all of them")
     data: Source
     cleaning: Cleaning = Cleaning()
     teacher: AnyTeacher
@@ -36,6 +37,11 @@ class SearchConfig(Frozen):
     tracking: TrackingConfig
     output: Path = Path("outputs")
     cache: Path = Path("~/.cache/autocompress")
+
+    @property
+    def goal(self) -> Goal:
+        """What is to be kept of the teacher."""
+        return Goal(self.metric, self.catalogue)
 
     @model_validator(mode="after")
     def _space_is_legal(self) -> SearchConfig:

@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.artefact.bundle import Bundle
-from autocompress.artefact.runtime import open_session, score
+from autocompress.artefact.runtime import open_session, outputs, score
 from autocompress.data.inputs import clip_ids
 from autocompress.data.source import Split
 from autocompress.data.store import Dataset
-from autocompress.measure.bootstrap import Resampled, interval, metric_replicates, resample
+from autocompress.measure.bootstrap import Resampled, interval, metric_replicates, resample, weights
+from autocompress.measure.catalogue import Catalogue, catalogue_of
+from autocompress.measure.group_metrics import PerGroup
 from autocompress.measure.latency import BATCHES, FINAL_RUNS, interleaved, percentiles, speedup
 from autocompress.measure.machine import machine, machine_digest
-from autocompress.measure.quality import drop, quality
+from autocompress.measure.quality import Goal, drop, quality
 from autocompress.report.contract import FrontFile, Latency, MeasuredFile, MetricValue
 from autocompress.search.scene import Quick
 from autocompress.storage import write_json
@@ -37,10 +39,22 @@ class Known:
     parity: float | None = None
 
 
-def valid_quality(bundle: Bundle, dataset: Dataset, threads: int) -> dict[str, dict[str, float]]:
+def valid_quality(
+    bundle: Bundle, dataset: Dataset, threads: int, catalogue: Catalogue | None
+) -> dict[str, dict[str, float]]:
     """Every metric of every task on the whole validation split, from the file."""
-    scores = _scores(bundle, dataset, "valid", threads)
-    return quality(scores, dataset.labels("valid"), dataset.schema.task_names, dataset.groups("valid"))
+    scores, tasks = _scores(bundle, dataset, "valid", threads), dataset.schema.task_names
+    found = quality(scores, dataset.labels("valid"), tasks, dataset.groups("valid"))
+    if catalogue is not None:
+        found[tasks[0]] |= {
+            name: float(each.mean()[0]) for name, each in _retrieved(bundle, catalogue, threads).items()
+        }
+    return found
+
+
+def _retrieved(bundle: Bundle, catalogue: Catalogue, threads: int) -> dict[str, PerGroup]:
+    session, slot_rows = open_session(bundle.model, threads), bundle.encoder().slot_rows
+    return catalogue.values(lambda inputs: outputs(session, clip_ids(inputs, slot_rows)))
 
 
 def _scores(bundle: Bundle, dataset: Dataset, split: Split, threads: int) -> NDArray[np.float32]:
@@ -76,15 +90,23 @@ class TestSplit:
     resampled: Resampled
     teacher: list[dict[str, NDArray[np.float64]]]
     teacher_quality: dict[str, dict[str, float]]
+    catalogue: Catalogue | None
+    of_users: NDArray[np.uint8] | None
 
 
-def open_test(teacher: Bundle, dataset: Dataset, threads: int) -> TestSplit:
+def open_test(teacher: Bundle, dataset: Dataset, threads: int, goal: Goal) -> TestSplit:
     """Scores the teacher on the test split and draws the replicates that every file will share."""
+    catalogue = None if goal.catalogue is None else catalogue_of(dataset, "test", goal.catalogue)
+    of_users = None if catalogue is None else weights(len(catalogue.users), BOOTSTRAP_SEED + 2)
     scores, labels, groups = _scores(teacher, dataset, "test", threads), dataset.labels("test"), dataset.groups("test")
     resampled = resample(len(labels), groups, BOOTSTRAP_SEED)
     replicates = [metric_replicates(scores[:, task], labels[:, task], resampled) for task in range(labels.shape[1])]
     measured = quality(scores, labels, dataset.schema.task_names, groups)
-    return TestSplit(dataset, threads, resampled, replicates, measured)
+    if catalogue is not None:
+        for name, each in _retrieved(teacher, catalogue, threads).items():
+            measured[dataset.schema.task_names[0]][name] = float(each.mean()[0])
+            replicates[0][name] = each.mean(of_users)
+    return TestSplit(dataset, threads, resampled, replicates, measured, catalogue, of_users)
 
 
 def measure_in_full(known: Known, teacher: Known, test: TestSplit, folder: Path) -> MeasuredFile:
@@ -96,8 +118,11 @@ def measure_in_full(known: Known, teacher: Known, test: TestSplit, folder: Path)
     scores, labels = _scores(known.bundle, test.dataset, "test", test.threads), test.dataset.labels("test")
     tested = quality(scores, labels, test.dataset.schema.task_names, test.dataset.groups("test"))
     values: dict[str, dict[str, MetricValue]] = {}
+    retrieved = {} if test.catalogue is None else _retrieved(known.bundle, test.catalogue, test.threads)
     for index, task in enumerate(test.dataset.schema.task_names):
         replicates = metric_replicates(scores[:, index], labels[:, index], test.resampled)
+        for name, each in retrieved.items():
+            tested[task][name], replicates[name] = float(each.mean()[0]), each.mean(test.of_users)
         values[task] = {
             metric: MetricValue(
                 valid=known.quality[task][metric],

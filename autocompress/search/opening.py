@@ -7,7 +7,7 @@ from typing import Any
 
 from autocompress.artefact.bundle import Bundle
 from autocompress.data.store import Dataset
-from autocompress.measure.quality import Metric
+from autocompress.measure.quality import Goal
 from autocompress.report.wording import metric_title
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known, valid_quality
@@ -27,7 +27,7 @@ def study_key(config: SearchConfig, dataset: Dataset) -> dict[str, Any]:
         "landmarks": dumped["landmarks"],
         "space": dumped["search_spaces"],
         "rungs": dumped["study"]["rungs"],
-        "metric": config.metric,
+        "goal": config.goal,
         "objectives": [*TIES, REFERENCE_QUALITY],
         "seed": config.study.seed,
     }
@@ -39,7 +39,7 @@ def open_scene(
     """Trains (or finds) and ships the teacher, and enters it and the stock tool's file into the ledger."""
     show, seed = ledger.show, config.study.seed
     show.phase(f"teacher: training {config.teacher.words()}")
-    ready = _ready(config.teacher, dataset, seed, cache, ledger, config.metric)
+    ready = _ready(config.teacher, dataset, seed, cache, ledger, config.goal)
     bundle = ship_ready(ready, "teacher", dataset, folder, cache)
     soft_rows = min(dataset.rows["train"], max(config.study.rungs))
     scene = Scene(
@@ -52,7 +52,7 @@ def open_scene(
         threads=threads,
         seed=seed,
         soft_rows=soft_rows,
-        metric=config.metric,
+        goal=config.goal,
         mask_ids=config.teacher.training.mask_ids,
     )
     known = _know("teacher", config.teacher.words(), bundle, scene)
@@ -75,20 +75,20 @@ def train_landmarks(config: SearchConfig, scene: Scene, ledger: Ledger) -> None:
         if name in there:
             continue
         show.phase(f"landmarks: {name} from scratch, {landmark.shape.words()}")
-        ready = _ready(landmark, scene.dataset, scene.seed, scene.cache, ledger, scene.metric)
+        ready = _ready(landmark, scene.dataset, scene.seed, scene.cache, ledger, scene.goal)
         shipped = ship_ready(ready, name, scene.dataset, scene.folder, scene.cache)
         ledger.landmarks.append(_know(name, f"from scratch, {landmark.shape.words()}", shipped, scene))
 
 
-def _ready(teacher: Teacher, dataset: Dataset, seed: int, cache: Path, ledger: Ledger, metric: Metric) -> Ready:
+def _ready(teacher: Teacher, dataset: Dataset, seed: int, cache: Path, ledger: Ledger, goal: Goal) -> Ready:
     def seen(epoch: int, of: int, loss: float, value: float) -> None:
-        ledger.show.teacher_epoch(epoch + 1, of, loss, metric_title(metric), value)
+        ledger.show.teacher_epoch(epoch + 1, of, loss, metric_title(goal.metric), value)
 
-    return teacher.ready(dataset, seed, cache, seen, metric)
+    return teacher.ready(dataset, seed, cache, seen, goal)
 
 
 def _know(name: str, words: str, bundle: Bundle, scene: Scene) -> Known:
     quick = scene.quick(bundle.model, scene.dataset.encoder.slot_rows)
     if bundle.digest == scene.teacher_file.digest:
         quick = Quick(quick.p50, 1.0)
-    return Known(name, words, bundle, valid_quality(bundle, scene.dataset, scene.threads), quick)
+    return Known(name, words, bundle, valid_quality(bundle, scene.dataset, scene.threads, scene.catalogue), quick)

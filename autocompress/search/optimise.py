@@ -133,7 +133,7 @@ class Others:
 def _tell(trial: optuna.Trial, outcome: Outcome, config: SearchConfig, scene: Scene, ledger: Ledger) -> Vector:
     assert outcome.bundle is not None
     assert outcome.quick is not None
-    quality = valid_quality(outcome.bundle, scene.dataset, scene.threads)
+    quality = valid_quality(outcome.bundle, scene.dataset, scene.threads, scene.catalogue)
     for name, value in {
         "artefact": outcome.bundle.digest,
         "sha256": outcome.bundle.sha256,
@@ -146,8 +146,8 @@ def _tell(trial: optuna.Trial, outcome: Outcome, config: SearchConfig, scene: Sc
     }.items():
         trial.set_user_attr(name, value)
     teacher = ledger.teacher.quality
-    ledger.show.rung(trial.number, "file", mean_quality(quality, teacher, scene.metric))
+    ledger.show.rung(trial.number, "file", mean_quality(quality, teacher, scene.goal.metric))
     broken = violations(config.constraints, quality, teacher, outcome.bundle.model_bytes, outcome.quick.p50)
     for name, value in broken.items():
         trial.set_constraint(name, value)
-    return vector(mean_quality(quality, teacher, scene.metric), outcome.bundle.model_bytes, outcome.quick.speedup)
+    return vector(mean_quality(quality, teacher, scene.goal.metric), outcome.bundle.model_bytes, outcome.quick.speedup)

@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 
 from autocompress.artefact.bundle import Bundle
-from autocompress.artefact.runtime import open_session, score
+from autocompress.artefact.runtime import open_session, outputs
 from autocompress.compress.transform import Context
 from autocompress.data.inputs import clip_ids
 from autocompress.data.store import Dataset
+from autocompress.measure.catalogue import Catalogue, catalogue_of
 from autocompress.measure.latency import QUICK_SECONDS, interleaved, speedup
-from autocompress.measure.quality import Metric
+from autocompress.measure.quality import Goal
 from autocompress.measure.sample import Sample, sample_of
 from autocompress.models.recommender import tensors
 from autocompress.models.shape import Shape
@@ -52,7 +53,7 @@ class Scene:
     threads: int
     seed: int
     soft_rows: int
-    metric: Metric
+    goal: Goal
     mask_ids: float
 
     @cached_property
@@ -79,7 +80,7 @@ class Scene:
     @cached_property
     def sample(self) -> Sample:
         """Validation rows that rungs are judged on."""
-        return sample_of(self.dataset, "valid", RUNG_ROWS, self.metric)
+        return sample_of(self.dataset, "valid", RUNG_ROWS, self.goal)
 
     @cached_property
     def teacher_rung_values(self) -> list[float]:
@@ -88,7 +89,13 @@ class Scene:
 
     def rung_values(self, path: Path, slot_rows: tuple[int, ...]) -> list[float]:
         """The metric per task of a file on `sample`; `slot_rows` are its embedding rows per slot."""
-        return self.sample.values(score(open_session(path, self.threads), clip_ids(self.sample.inputs, slot_rows)))
+        session = open_session(path, self.threads)
+        return self.sample.values(lambda inputs: outputs(session, clip_ids(inputs, slot_rows)))
+
+    @cached_property
+    def catalogue(self) -> Catalogue | None:
+        """The validation users among all items, where the data have a catalogue."""
+        return None if self.goal.catalogue is None else catalogue_of(self.dataset, "valid", self.goal.catalogue)
 
     def rung_quality(self, path: Path, slot_rows: tuple[int, ...]) -> float:
         """Mean over tasks of (metric - teacher's metric) on `sample`."""

@@ -19,6 +19,7 @@ from autocompress.data.inputs import Inputs
 from autocompress.data.store import Dataset
 from autocompress.errors import UserError
 from autocompress.models.recommender import Recommender, tensors
+from autocompress.models.vectors import has_vectors, with_vectors
 from autocompress.training.in_batch import item_log_q
 from autocompress.training.lightning_module import RecommenderTraining
 from autocompress.training.precision import Precision
@@ -128,6 +129,22 @@ def predict_logits(model: Recommender, inputs: Inputs, batch_size: int = 8192) -
     model.eval()
     parts = [model(*tensors(inputs[start : start + batch_size])).numpy() for start in range(0, len(inputs), batch_size)]
     return np.concatenate(parts).astype(np.float32)
+
+
+@torch.no_grad()
+def predict_outputs(model: Recommender, inputs: Inputs, batch_size: int = 8192) -> dict[str, NDArray[np.float32]]:
+    """`scores` (logits, in fact), and the vectors of users and items where the model has them, as the file would."""
+    if not has_vectors(model.dense):
+        return {"scores": predict_logits(model, inputs, batch_size)}
+    model.eval()
+    parts = [
+        with_vectors(model.dense, model.bank(*tensors(inputs[start : start + batch_size])))
+        for start in range(0, len(inputs), batch_size)
+    ]
+    names = ("scores", "user_vector", "item_vector")
+    return {
+        name: torch.cat([part[index] for part in parts]).numpy().astype(np.float32) for index, name in enumerate(names)
+    }
 
 
 @cache

@@ -17,7 +17,7 @@ from autocompress.artefact.runtime import open_session, score
 from autocompress.compress.plan import Recovery
 from autocompress.data.store import Dataset
 from autocompress.digest import file_digest, json_digest
-from autocompress.measure.quality import Metric
+from autocompress.measure.quality import AUC, Goal
 from autocompress.measure.sample import sample_of
 from autocompress.models.module import OwnModule
 from autocompress.models.recommender import Recommender, build
@@ -25,7 +25,7 @@ from autocompress.models.shape import Shape
 from autocompress.storage import new_file, new_folder
 from autocompress.training.compiling import worth_compiling
 from autocompress.training.config import Training
-from autocompress.training.fit import FRESH, fit, predict_logits
+from autocompress.training.fit import FRESH, fit, predict_outputs
 from autocompress.training.precision import Precision, fastest_precision
 from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import EpochSeen
@@ -50,18 +50,18 @@ def train_from_scratch(
     seed: int,
     cache: Path,
     seen: EpochSeen | None = None,
-    metric: Metric = "auc",
+    goal: Goal = AUC,
     *,
     soft: NDArray[np.float32] | None = None,
     module: OwnModule | None = None,
 ) -> Trained:
     """Trains, or loads from `cache`/models what equal data, configuration and seed gave before.
 
-    The epoch of the best `metric` on validation rows is kept. `UserError` where the data have no groups to tell it.
+    The epoch of the best metric of `goal` on validation rows is kept. `UserError` where the data lack groups for it.
     With `soft`, logits (train rows, tasks), it is these that are learnt and not the labels; `module` is a user's own
     dense part.
     """
-    key = {"data": dataset.digest, "model": config.model_dump(mode="json"), "seed": seed, "layout": 3, "metric": metric}
+    key = {"data": dataset.digest, "model": config.model_dump(mode="json"), "seed": seed, "layout": 3, "goal": goal}
     if soft is not None:
         key["soft"] = hashlib.sha256(soft.tobytes()).hexdigest()
     if module is not None:
@@ -73,7 +73,7 @@ def train_from_scratch(
     model = build(config.shape, dataset.schema, dataset.encoder.rows, make)
     if not (folder / "training.json").exists():
         with new_folder(folder) as temporary:
-            facts = _train(model, config.training, dataset, seed, fastest_precision(cache), seen, metric, soft)
+            facts = _train(model, config.training, dataset, seed, fastest_precision(cache), seen, goal, soft)
             save_file({name: value.contiguous() for name, value in model.state_dict().items()}, temporary / "tensors")
             (temporary / "training.json").write_text(json.dumps({"key": key, **facts}, indent=1, sort_keys=True))
     return _loaded(model, folder)
@@ -97,17 +97,17 @@ def _train(
     seed: int,
     precision: Precision,
     seen: EpochSeen | None,
-    metric: Metric,
+    goal: Goal,
     soft: NDArray[np.float32] | None,
 ) -> dict[str, Any]:
     import time
 
-    sample = sample_of(dataset, "valid", VALID_ROWS, metric)
+    sample = sample_of(dataset, "valid", VALID_ROWS, goal)
     history: list[dict[str, float]] = []
     best: dict[str, torch.Tensor] = {}
 
     def epoch_ended(epoch: int, loss: float) -> None:
-        value = float(np.mean(sample.values(predict_logits(model, sample.inputs))))
+        value = float(np.mean(sample.values(lambda inputs: predict_outputs(model, inputs))))
         if value >= max((epoch["valid_quality"] for epoch in history), default=-1.0):
             best.update({name: tensor.detach().clone() for name, tensor in model.state_dict().items()})
         history.append({"epoch": float(epoch), "loss": loss, "valid_quality": value})

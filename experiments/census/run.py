@@ -22,6 +22,7 @@ from autocompress.config.compose import compose
 from autocompress.data.store import prepare
 from autocompress.measure.bootstrap import auc
 from autocompress.measure.machine import machine
+from autocompress.measure.quality import AUC
 from autocompress.storage import write_json
 from autocompress.training.fit import predict_logits
 
@@ -45,7 +46,7 @@ def cell(name: str, seed: int) -> dict[str, float]:
     (config,) = compose([*overrides, f"+teacher.shape.head={HEADS[name]}"])
     cache = config.cache.expanduser()
     dataset = prepare(config.data, config.cleaning, cache)
-    trained = config.teacher.ready(dataset, seed, cache, None, "auc").weights
+    trained = config.teacher.ready(dataset, seed, cache, None, AUC).weights
     logits, labels = predict_logits(trained.model, dataset.inputs("test")), dataset.labels("test")
     return {task: auc(logits[:, i], labels[:, i]) for i, task in enumerate(dataset.schema.task_names)}
 

@@ -23,6 +23,7 @@ from autocompress.config.compose import compose
 from autocompress.data.store import Dataset, prepare
 from autocompress.measure.bootstrap import auc
 from autocompress.measure.machine import machine
+from autocompress.measure.quality import AUC
 from autocompress.storage import write_json
 from autocompress.training.fit import predict_logits
 
@@ -63,7 +64,7 @@ def cell(kind: str, dataset: Dataset, base: dict[str, dict[str, float]]) -> dict
     """Trains (or finds) one model and measures it."""
     (config,) = compose([*OVERRIDES, f"teacher={kind}"])
     cache = config.cache.expanduser()
-    trained = config.teacher.ready(dataset, 0, cache, None, "auc").weights
+    trained = config.teacher.ready(dataset, 0, cache, None, AUC).weights
     logits, labels = predict_logits(trained.model, dataset.inputs("test")), dataset.labels("test")
     found = {task: auc(logits[:, i], labels[:, i]) for i, task in enumerate(dataset.schema.task_names)}
     with tempfile.TemporaryDirectory() as folder:

@@ -24,6 +24,7 @@ from autocompress.compress.plan import Recovery
 from autocompress.config.compose import compose
 from autocompress.data.store import Dataset, prepare
 from autocompress.measure.bootstrap import auc
+from autocompress.measure.quality import AUC
 from autocompress.models.recommender import Recommender
 from autocompress.search.config import SearchConfig
 from autocompress.storage import write_json
@@ -46,7 +47,7 @@ def cell(name: str, seed: int, config: SearchConfig, dataset: Dataset) -> dict[s
     cache = config.cache.expanduser()
     started = time.perf_counter()
     wanted = config.landmarks["small"] if name == "small" else config.teacher
-    model = wanted.ready(dataset, seed, cache, None, "auc").weights.model
+    model = wanted.ready(dataset, seed, cache, None, AUC).weights.model
     if name == "teacher_recovered":
         model = copy.deepcopy(model)
         recovery = Recovery(data_share=RECOVERY_ROWS / dataset.rows["train"])

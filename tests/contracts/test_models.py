@@ -10,7 +10,7 @@ import torch
 
 from autocompress import family
 from autocompress.artefact.export import parity
-from autocompress.artefact.runtime import open_session, score
+from autocompress.artefact.runtime import open_session, outputs, score
 from autocompress.compress.inherit import inherit
 from autocompress.errors import UserError
 from autocompress.models.heads import head
@@ -25,6 +25,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "dlrm": {"tower": [32, 16]},
     "finalmlp": {"tower": [32, 16], "second_tower": [24, 16], "fusion_heads": 2},
     "two_tower": {"item_fields": ["item", "price", "image"], "tower": [32, 16], "output": 8},
+    "sasrec": {"blocks": 2},
     "din": {"attention": 12, "tower": [32, 16]},
     "autoint": {"attention_layers": 2, "attention_heads": 2, "attention_width": 4, "tower": [32, 16]},
 }
@@ -56,6 +57,10 @@ CASES = [
 ]
 every_model = pytest.mark.parametrize("shape", CASES)
 every_kind = pytest.mark.parametrize("shape", [case for case in CASES if "-shared_bottom-0" in str(case.id)])
+
+
+def has_tower(shape: Shape) -> bool:
+    return "tower" in shape.model_dump()
 
 
 def test_every_kind_and_every_head_has_an_example() -> None:
@@ -93,10 +98,22 @@ def test_the_file_scores_what_torch_scores(shape: Shape, exported: Exporter) -> 
     assert score(open_session(path), new_inputs(model, 500)).std() > 1e-3, "scores that do not vary would hide it"
 
 
+@pytest.mark.parametrize("kind", ["sasrec", "two_tower"])
+def test_vectors_in_the_file_rank_as_the_scores_do(kind: str, exported: Exporter) -> None:
+    model = new_model(shape=parse_shape({"kind": kind, "embedding_dim": 8, **SHAPES[kind]}))
+    with torch.no_grad():
+        model.dense.get_submodule("head").get_parameter("weight")[0] = -2.0
+    found = outputs(open_session(exported(model)), new_inputs(model, 300))
+    logits = np.log(found["scores"][:, 0]) - np.log1p(-found["scores"][:, 0])
+    products = (found["user_vector"] * found["item_vector"]).sum(axis=1)
+    assert np.ptp(logits - products) <= 1e-3
+    assert np.ptp(products) > 0.1
+
+
 @every_model
 def test_other_weights_and_a_narrower_tower_fit_its_graph(shape: Shape, exported: Exporter) -> None:
     exported(new_model(shape=shape))
-    other = new_model(seed=1, shape=changed(shape, {"tower": [24, 16]}))
+    other = new_model(seed=1, shape=changed(shape, {"tower": [24, 16]} if has_tower(shape) else {}))
     assert parity(other, exported(other, "other"), new_inputs(other, 500)) <= 1e-5
 
 
@@ -117,7 +134,8 @@ def test_a_student_of_fewer_dimensions_starts_near_the_teacher(shape: Shape, exp
 def test_a_student_of_a_narrower_tower_starts_near_the_teacher(
     shape: Shape, tower: list[int], exported: Exporter
 ) -> None:
-    assert_starts_near(shape, {"tower": tower}, exported)
+    if has_tower(shape):
+        assert_starts_near(shape, {"tower": tower}, exported)
 
 
 def assert_starts_near(shape: Shape, changes: dict[str, Any], exported: Exporter) -> None:
@@ -135,7 +153,8 @@ def assert_starts_near(shape: Shape, changes: dict[str, Any], exported: Exporter
 
 @every_kind
 def test_a_larger_student_is_named_and_refused(shape: Shape) -> None:
-    for changes in ({"embedding_dim": 16}, {"tower": [64, 16]}, {"tower": [32, 16, 16]}):
+    towers = ({"tower": [64, 16]}, {"tower": [32, 16, 16]}) if has_tower(shape) else ({"blocks": 3},)
+    for changes in ({"embedding_dim": 16}, *towers):
         larger = changed(shape, changes)
         assert larger.larger_than(shape) == next(iter(changes))
         with pytest.raises(ValueError, match="teacher"):

@@ -42,6 +42,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "kuairand": {"root": KUAIRAND},
     "feed_simulator": {"rows": 20_000},
     "search_simulator": {"rows": 20_000},
+    "session_simulator": {"users": 400, "items": 300},
     "shop_simulator": {"rows": 20_000},
 }
 NEEDS = {kind: example["root"] for kind, example in EXAMPLES.items() if "root" in example}
@@ -60,7 +61,7 @@ SIMULATORS = {
     "search_simulator": ("click",),
     "shop_simulator": ("click", "purchase"),
 }
-PUBLIC = tuple(kind for kind in (*EXAMPLES, *WRITTEN) if kind not in (*SIMULATORS, "table"))
+PUBLIC = tuple(kind for kind in (*EXAMPLES, *WRITTEN) if kind not in (*SIMULATORS, "session_simulator", "table"))
 LEAKS = {
     "play_time_ms", "watch_ratio", "finish", "like", "long_watch", "is_positive", "profile_stay_time",
     "comment_stay_time", "is_profile_enter", "is_like", "is_follow", "is_comment", "is_forward", "is_hate",
@@ -277,7 +278,7 @@ every_simulator = pytest.mark.parametrize("kind", SIMULATORS)
 
 def test_simulated_rows_say_that_they_are() -> None:
     synthetic = {kind for kind in (*EXAMPLES, *WRITTEN) if family.members(PACKAGE)[kind].synthetic}  # type: ignore[attr-defined]
-    assert synthetic == set(SIMULATORS)
+    assert synthetic == {*SIMULATORS, "session_simulator"}
 
 
 @every_simulator

@@ -13,6 +13,7 @@ from autocompress.artefact.runtime import open_session, score
 from autocompress.config.compose import compose
 from autocompress.data.rows import read_rows
 from autocompress.data.store import prepare
+from autocompress.measure.quality import AUC
 
 ROOT = Path(__file__).parents[2].parent / "shared" / "data" / "kuairand_pure"
 IDS = (["user_id", "video_id"], ["user_id", "video_id", "tab"], ["user_id", "video_id", "author_id", "tab", "tag"])
@@ -40,7 +41,7 @@ def rate_score(train: pl.DataFrame, test: pl.DataFrame, label: str, ids: list[st
 def test_the_teacher_s_file_is_above_every_smoothed_id_rate_and_above_728(tmp_path: Path) -> None:
     (config,) = compose(["search=ads", "data=kuairand", f"data.root={ROOT}"])
     dataset = prepare(config.data, config.cleaning, tmp_path)
-    teacher = config.teacher.ready(dataset, config.study.seed, tmp_path, None, "auc").weights
+    teacher = config.teacher.ready(dataset, config.study.seed, tmp_path, None, AUC).weights
     export(teacher.model, dataset.schema, tmp_path / "model.onnx", tmp_path)
     scores = score(open_session(tmp_path / "model.onnx", threads=2), dataset.inputs("test"))
     train, test = (read_rows(config.data, dataset, split) for split in ("train", "test"))

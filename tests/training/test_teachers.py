@@ -17,6 +17,7 @@ from autocompress.data.cleaning import Cleaning
 from autocompress.data.sources.ads_simulator import AdsSimulator
 from autocompress.data.store import Dataset, prepare
 from autocompress.errors import UserError
+from autocompress.measure.quality import AUC
 from autocompress.training.fit import predict_logits
 from autocompress.training.teachers import column
 from autocompress.training.teachers.teacher import Ready, parse_teacher
@@ -38,7 +39,7 @@ def dataset(cache: Path) -> Dataset:
 
 
 def ready(teacher: dict[str, Any], dataset: Dataset, cache: Path) -> Ready:
-    return parse_teacher(teacher).ready(dataset, 0, cache, None, "auc")
+    return parse_teacher(teacher).ready(dataset, 0, cache, None, AUC)
 
 
 def test_an_ensembles_file_averages_its_members_logits(dataset: Dataset, cache: Path, tmp_path: Path) -> None:

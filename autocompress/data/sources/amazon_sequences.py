@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
 
-import numpy as np
 import polars as pl
 from pydantic import Field as Limits
 
 from autocompress.data.download import Remote
 from autocompress.data.id_lists import read_id_lists
-from autocompress.data.implicit import Pairs, known_pairs, pairs_schema, rows
+from autocompress.data.implicit import Pairs, known_pairs, leave_two_out, pairs_schema, rows
 from autocompress.data.negatives import Negatives
 from autocompress.data.public import PublicSet, credit, public_file
 from autocompress.data.split import ByColumn, Splitting
@@ -69,11 +68,7 @@ class AmazonSequences(Frozen):
         Users of one or two items are in training alone.
         """
         users, items = read_id_lists(self._path())
-        first = np.flatnonzero(np.diff(users, prepend=-1))
-        lengths = np.diff(first, append=len(users))
-        starts, length = np.repeat(first, lengths), np.repeat(lengths, lengths)
-        left = starts + length - np.arange(len(users))
-        split = np.where(length < 3, 0, np.select([left == 1, left == 2], [2, 1], 0)).astype(np.uint8)
+        split, starts = leave_two_out(users)
         number = int(items.max()) + 1
         pairs = Pairs(users, items, split, known_pairs(users, items, number), number, starts)
         yield from rows(pairs, self.negatives, self.history)

@@ -11,7 +11,7 @@ from pydantic import Field as Limits
 
 from autocompress.data.store import Dataset
 from autocompress.errors import UserError
-from autocompress.measure.quality import Metric
+from autocompress.measure.quality import Goal
 from autocompress.models.shape import Shape
 from autocompress.schema import Frozen
 from autocompress.training.config import Training
@@ -49,7 +49,7 @@ class Checkpoint(Frozen):
         """Those of the shape, and where it is from."""
         return f"{self.shape.words()}, from a checkpoint"
 
-    def ready(self, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None, metric: Metric) -> Ready:
+    def ready(self, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None, goal: Goal) -> Ready:
         """`UserError` where it was trained on other data: its ids would mean other things."""
         from autocompress.training.from_scratch import load_trained
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from autocompress.data.store import Dataset
 from autocompress.errors import UserError
-from autocompress.measure.quality import Metric
+from autocompress.measure.quality import Goal
 from autocompress.models.shape import AnyShape
 from autocompress.schema import Frozen
 from autocompress.training.config import Training
@@ -36,7 +36,7 @@ class Column(Frozen):
         """Whose scores, and what stands in for it."""
         return f"{self.shape.words()}, trained on the log's scores"
 
-    def ready(self, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None, metric: Metric) -> Ready:
+    def ready(self, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None, goal: Goal) -> Ready:
         """`UserError` where the log has no scores."""
         from autocompress.training.from_scratch import train_from_scratch
 
@@ -45,7 +45,7 @@ class Column(Frozen):
             raise UserError("teacher=column: the data hold no scores; name their column with data.score")
         soft = logits(scores, dataset.labels("train"))
         reference = FromScratch(shape=self.shape, training=self.training)
-        trained = train_from_scratch(reference, dataset, seed, cache, seen, metric, soft=soft)
+        trained = train_from_scratch(reference, dataset, seed, cache, seen, goal, soft=soft)
         return Ready(trained, (trained.model,), trained.digest, lambda rows: soft[-rows:])
 
 

@@ -11,7 +11,7 @@ from pydantic import model_validator
 from autocompress.data.store import Dataset
 from autocompress.digest import json_digest
 from autocompress.errors import not_allowed
-from autocompress.measure.quality import Metric
+from autocompress.measure.quality import Goal
 from autocompress.models.shape import Shape
 from autocompress.schema import Frozen
 from autocompress.training.config import Training
@@ -46,13 +46,13 @@ class Ensemble(Frozen):
         """What is averaged."""
         return f"mean of {', '.join(self.members)}"
 
-    def ready(self, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None, metric: Metric) -> Ready:
+    def ready(self, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None, goal: Goal) -> Ready:
         """Every member is found again by itself."""
         found = {}
         earlier: list[FromScratch] = []
         for name, member in self.members.items():
             again = earlier.count(member)
-            found[name] = member.ready(dataset, seed + again, cache, seen, metric).weights
+            found[name] = member.ready(dataset, seed + again, cache, seen, goal).weights
             earlier.append(member)
         models = tuple(trained.model for trained in found.values())
         digest = json_digest({"ensemble": [trained.digest for trained in found.values()]})

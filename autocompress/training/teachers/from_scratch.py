@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from autocompress.data.store import Dataset
-from autocompress.measure.quality import Metric
+from autocompress.measure.quality import Goal
 from autocompress.models.shape import AnyShape
 from autocompress.schema import Frozen
 from autocompress.training.config import Training
@@ -24,9 +24,9 @@ class FromScratch(Frozen):
         """Those of the shape."""
         return self.shape.words()
 
-    def ready(self, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None, metric: Metric) -> Ready:
+    def ready(self, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None, goal: Goal) -> Ready:
         """Trained once per data, configuration and seed."""
         from autocompress.training.from_scratch import train_from_scratch
 
-        trained = train_from_scratch(self, dataset, seed, cache, seen, metric)
+        trained = train_from_scratch(self, dataset, seed, cache, seen, goal)
         return Ready(trained, (trained.model,), trained.digest)

@@ -9,7 +9,7 @@ from pydantic import Field as Limits
 from pydantic import JsonValue
 
 from autocompress.data.store import Dataset
-from autocompress.measure.quality import Metric
+from autocompress.measure.quality import Goal
 from autocompress.models.module import ModuleShape
 from autocompress.schema import Frozen
 from autocompress.training.config import Training
@@ -39,12 +39,12 @@ class Module(Frozen):
         """Its name."""
         return f"{self.target}, d {self.embedding_dim}"
 
-    def ready(self, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None, metric: Metric) -> Ready:
+    def ready(self, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None, goal: Goal) -> Ready:
         """`UserError` where the class cannot be imported, made, or does not give one logit per task."""
         from autocompress.models.module import own_module
         from autocompress.training.from_scratch import train_from_scratch
 
         reference = FromScratch(shape=self.shape, training=self.training)
         made = own_module(self.target, self.arguments)
-        trained = train_from_scratch(reference, dataset, seed, cache, seen, metric, module=made)
+        trained = train_from_scratch(reference, dataset, seed, cache, seen, goal, module=made)
         return Ready(trained, (trained.model,), trained.digest)

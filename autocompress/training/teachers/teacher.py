@@ -13,7 +13,7 @@ from pydantic import PlainSerializer, PlainValidator
 
 from autocompress import family
 from autocompress.data.store import Dataset
-from autocompress.measure.quality import Metric
+from autocompress.measure.quality import Goal
 from autocompress.models.shape import Shape
 from autocompress.training.config import Training
 
@@ -57,7 +57,7 @@ class Teacher(Protocol):
     def words(self) -> str:
         """For people."""
 
-    def ready(self, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None, metric: Metric) -> Ready:
+    def ready(self, dataset: Dataset, seed: int, cache: Path, seen: EpochSeen | None, goal: Goal) -> Ready:
         """Trains, finds or loads it. `UserError` where the data lack what it needs."""
 
     def model_dump(self, *, mode: str = "python") -> dict[str, Any]:

@@ -1,0 +1,131 @@
+"""Retrieval over the whole catalogue: where the items that a user took stand among all items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autocompress.data.inputs import Inputs
+from autocompress.data.source import Split
+from autocompress.data.store import Dataset
+from autocompress.errors import UserError, not_allowed
+from autocompress.measure.group_metrics import TOP, PerGroup
+
+USER, ITEM = "user_vector", "item_vector"
+"""Outputs of a model whose first logit rises with their product."""
+CHUNK = 512
+"""Users whose scores of all items are in memory together."""
+
+Run = Callable[[Inputs], Mapping[str, NDArray[np.float32]]]
+"""Inputs -> outputs by name, of a file or of a model."""
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """`items`: a row per item that training knows; `users`: a row per user, with what is known of them.
+
+    `wanted` and `taken` (user, item) are positions, int64 (n, 2): what a user took in the split (item -1: one that
+    training never saw, which nothing can find), and what before it, which is not to be found again.
+    """
+
+    items: Inputs
+    users: Inputs
+    wanted: Ints
+    taken: Ints
+
+    def ranks(self, run: Run) -> Ints:
+        """How many items stand before each wanted one, int64; ties count against it. `UserError` without vectors."""
+        items, users = run(self.items), run(self.users)
+        if ITEM not in items:
+            raise UserError("metric: this kind of model has no vectors; teacher=two_tower and sasrec have")
+        item, user = items[ITEM], users[USER]
+        found = np.full(len(self.wanted), len(item), dtype=np.int64)
+        for start in range(0, len(user), CHUNK):
+            scores = user[start : start + CHUNK] @ item.T
+            before = _of_users(self.taken, start, len(scores))
+            scores[before[:, 0] - start, before[:, 1]] = -np.inf
+            places = _rows_of_users(self.wanted, start, len(scores))
+            places = places[self.wanted[places, 1] >= 0]
+            of, what = self.wanted[places, 0] - start, self.wanted[places, 1]
+            own = scores[of, what]
+            # counted user by user: a matrix of all pairs would be larger than that of the users
+            found[places] = [(scores[row] >= score).sum() - 1 for row, score in zip(of, own, strict=True)]
+        return found
+
+    def values(self, run: Run) -> dict[str, PerGroup]:
+        """`catalogue_ndcg@10` and `catalogue_recall@10` of each user."""
+        ranks, user = self.ranks(run), self.wanted[:, 0]
+        number = len(self.users)
+        many = np.bincount(user, minlength=number).astype(np.float64)
+        hits = ranks < TOP
+        found = np.bincount(user, hits.astype(np.float64), minlength=number)
+        gains = np.bincount(user, np.where(hits, 1.0 / np.log2(ranks + 2.0), 0.0), minlength=number)
+        best = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(TOP) + 2.0))])
+        ideal, there = best[np.minimum(many, TOP).astype(np.int64)], np.ones(number)
+        return {
+            f"catalogue_ndcg@{TOP}": PerGroup(gains / ideal, there),
+            f"catalogue_recall@{TOP}": PerGroup(found / many, there),
+        }
+
+
+def catalogue_of(dataset: Dataset, split: Split, item_field: str, users: int | None = None) -> Catalogue:
+    """The catalogue of the ids of `item_field`, and up to `users` (None: all) evenly spread users of `split`.
+
+    `UserError` where there is no such field, no group column (the users), or more than one task.
+    """
+    schema = dataset.schema
+    if item_field not in schema.field_names:
+        raise not_allowed(f"catalogue={item_field}: no field", item_field, schema.field_names)
+    if len(schema.tasks) > 1:
+        raise UserError(f"catalogue={item_field}: the data have {len(schema.tasks)} tasks; retrieval knows one")
+    field = schema.field_names.index(item_field)
+    ids, first = np.unique(dataset.ids("train")[:, field], return_index=True)
+    rows, ids = first[ids > 0], ids[ids > 0]
+    place = np.full(dataset.encoder.rows[field], -1, dtype=np.int64)
+    place[ids] = np.arange(len(ids))
+
+    def positives(part: Split) -> tuple[Ints, NDArray[np.int32], Ints]:
+        of = dataset.groups(part)
+        if of is None:
+            raise UserError(f"catalogue={item_field}: the data have no groups; name the users' column with data.group")
+        there = np.flatnonzero(dataset.labels(part)[:, 0] == 1)
+        return there, of[there], place[dataset.ids(part)[there, field]]
+
+    there, of, wanted = positives(split)
+    everyone, first_of, number = np.unique(of, return_index=True, return_inverse=True)
+    chosen = np.arange(len(everyone))
+    if users is not None and users < len(everyone):
+        chosen = np.linspace(0, len(everyone) - 1, users).astype(np.int64)
+    renumbered = np.full(len(everyone), -1, dtype=np.int64)
+    renumbered[chosen] = np.arange(len(chosen))
+    pairs = np.stack([renumbered[number], wanted], axis=1)
+    before = []
+    for earlier in ("train",) if split == "valid" else ("train", "valid"):
+        _, whose, what = positives("train" if earlier == "train" else "valid")
+        position = np.minimum(np.searchsorted(everyone, whose), len(everyone) - 1)
+        user = np.where(everyone[position] == whose, renumbered[position], -1)
+        before.append(np.stack([user, what], axis=1))
+    taken = np.concatenate(before)
+    return Catalogue(
+        dataset.inputs("train")[rows],
+        dataset.inputs(split)[there[first_of[chosen]]],
+        _by_user(pairs[pairs[:, 0] >= 0]),
+        _by_user(taken[(taken >= 0).all(axis=1)]),
+    )
+
+
+def _by_user(pairs: Ints) -> Ints:
+    return pairs[np.argsort(pairs[:, 0], kind="stable")]
+
+
+def _rows_of_users(pairs: Ints, start: int, count: int) -> Ints:
+    first, last = np.searchsorted(pairs[:, 0], (start, start + count))
+    return np.arange(first, last)
+
+
+def _of_users(pairs: Ints, start: int, count: int) -> Ints:
+    return pairs[_rows_of_users(pairs, start, count)]

@@ -1,6 +1,6 @@
 """The fronts of the README and those of plain files: searched, stored, and every file checked again from outside.
 
-    python experiments/fronts/run.py              # all five, about 36 minutes
+    python experiments/fronts/run.py              # all ten, about 50 minutes
     python experiments/fronts/run.py kuairand     # one of them; a front that is stored is not searched again
 
 Runs the command line as a person would, in `work/` (not committed). For every file of the front (teacher and landmarks
@@ -8,7 +8,8 @@ too) it compares bytes and sha256 with front.json, writes the test rows with `au
 `autocompress predict` and recomputes AUC with scikit-learn. Stored per data set in `results/<name>/`: front.json,
 front.csv, trials.csv, checked.json, plot.png. Real logs are read from ../shared/data (or DATA).
 
-ads_simulator and kuairand are the README's; `table_...` know nothing but a path and a label, for three minutes each.
+ads_simulator and kuairand are the README's; the other scenarios run on their synthetic defaults for two minutes each;
+`table_...` know nothing but a path and a label, for three minutes each.
 """
 
 from __future__ import annotations
@@ -33,14 +34,23 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 DATA = Path(os.environ.get("DATA", ROOT.parent / "shared" / "data"))
 TABLE = ["search=ads", "data=table", "study.minutes=3"]
+SCENARIOS = {
+    "ecommerce": {"click": "click", "purchase": "purchase"},
+    "content": {"click": "click", "finish": "finish"},
+    "ranking": {"click": "click"},
+    "personalized": {"interaction": "label"},
+    "retrieval": {"interaction": "label"},
+}
 COMMANDS = {
     "ads_simulator": ["search=ads"],
     "kuairand": ["search=ads", "data=kuairand", f"data.root={DATA}/kuairand_pure", "study.minutes=12"],
+    **{name: [f"search={name}", "study.minutes=2"] for name in SCENARIOS},
     "table_kuairand": [*TABLE, f"data.path={DATA}/kuairand_pure/log_*.parquet", "data.label=is_click"],
     "table_census": [*TABLE, f"data.path={DATA}/census_income_kdd", "data.label=income_50k"],
     "table_criteo": [*TABLE, f"data.path={DATA}/criteo_raw8k", "data.label=column_1"],
 }
 LABELS = {
+    **SCENARIOS,
     "ads_simulator": {"click": "click", "conversion": "conversion"},
     "kuairand": {"click": "is_click", "long_view": "long_view"},
     "table_kuairand": {"is_click": "is_click"},
@@ -136,7 +146,7 @@ def main(names: list[str]) -> None:
         started = time.perf_counter()
         autocompress(*COMMANDS[name], folder=work)
         seconds = time.perf_counter() - started
-        (folder,) = (work / "outputs").glob("ads-*")
+        (folder,) = (work / "outputs").glob("*-*")
         front = json.loads((folder / "front.json").read_text())
         checked = check(name, front, folder, work)
         results.mkdir(parents=True, exist_ok=True)

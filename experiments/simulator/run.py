@@ -50,7 +50,7 @@ def cell(name: str, seed: int, config: SearchConfig, dataset: Dataset) -> dict[s
     model = wanted.ready(dataset, seed, cache, None, AUC).weights.model
     if name == "teacher_recovered":
         model = copy.deepcopy(model)
-        recovery = Recovery(data_share=RECOVERY_ROWS / dataset.rows["train"])
+        recovery = Recovery(data_share=RECOVERY_ROWS / dataset.rows["train"], mask_ids=wanted.training.mask_ids)
         fit(model, dataset, recovery, soft=None, seed=seed, accumulator=WARM)
     return {
         "model": name,

@@ -45,7 +45,7 @@ class SASRecShape(Frozen):
 
     def words(self) -> str:
         """For people."""
-        return f"SASRec, {dim_words(self.embedding_dim)}, {self.blocks} blocks"
+        return f"SASRec, {dim_words(self.embedding_dim)}, {self.blocks} block{'s' * (self.blocks > 1)}"
 
 
 class Block(nn.Module):

@@ -96,7 +96,7 @@ def _column_heads(front: FrontFile, split: Split) -> Iterator[Text]:
     names, worst = _columns(front)
     above = below = " " * _LABEL
     for task in names:
-        metric = _cut(wording.metric_title(front.metric), _VALUE)
+        metric = _cut(wording.metric_title(front.metric).removeprefix("catalogue "), _VALUE)
         above += f"{_cut(task, _TASK - 2):>{_TASK}}"
         below += f"{metric:>{_TASK - _CHANGE}}{'change':>{_CHANGE}}"
     if worst:

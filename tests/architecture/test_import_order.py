@@ -86,7 +86,7 @@ def test_every_form_of_import_is_seen(statement: str) -> None:
     assert [name for _, name in found] == ["search"]
 
 
-def test_only_a_family_imports_by_a_name_that_it_is_given() -> None:
+def test_only_a_family_and_a_users_module_are_imported_by_a_name_that_is_given() -> None:
     """Elsewhere a name in a string shows where it leads; `family` gets its packages from files that are checked."""
     calls = {
         (file.relative_to(PACKAGE).as_posix(), ast.unparse(node.args[0]))
@@ -95,4 +95,17 @@ def test_only_a_family_imports_by_a_name_that_it_is_given() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module")
     }
     legible = re.compile(r"f?['\"](autocompress\.|\{__name__\}|\{__package__\})")
-    assert {name for name, first in calls if not legible.match(first)} <= {"family.py"}
+    assert {name for name, first in calls if not legible.match(first)} <= {"family.py", "models/module.py"}
+
+
+def test_a_users_module_is_imported_by_the_teacher_that_names_it_and_by_nothing_else() -> None:
+    """A plan or a bundle that is read must not be able to call what somebody wrote into it (ADR 8)."""
+    users = {
+        file.relative_to(PACKAGE).as_posix()
+        for file in FILES
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("own_module")
+    }
+    assert users == {"training/teachers/module.py"}
+    bundle = (PACKAGE / "models" / "module.py").read_text().partition("class OwnModule")[0]
+    assert "import_module" not in bundle, "the shape that plans hold imports nothing"

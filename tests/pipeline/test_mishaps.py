@@ -161,7 +161,7 @@ def test_a_drop_of_any_metric_is_a_loss_where_it_is_positive(story: Story) -> No
                 teacher = front.teacher.quality[task][metric].test
                 assert value.test is not None
                 assert teacher is not None
-                lost = value.test - teacher if metric == "log_loss" else teacher - value.test
+                lost = value.test - teacher if metric in ("log_loss", "calibration_error") else teacher - value.test
                 assert value.test_drop == pytest.approx(lost)
 
 

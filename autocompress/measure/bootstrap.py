@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.measure.group_metrics import FEW, numbered, per_group
+from autocompress.measure.group_metrics import FEW, numbered, per_group, share
 from autocompress.measure.quality import BINS, FEW_GROUPS, MANY_GROUPS, THRESHOLD, Metric, row_losses
 
 REPLICATES = 200
@@ -115,11 +115,11 @@ def _row_metrics(
     rows, losses, right, hits, calls, positives = weighted_sums(np.stack(facts, axis=1), resampled).T
     return {
         "auc": auc_replicates(scores, labels, resampled),
-        "log_loss": _share(losses, rows),
-        "accuracy": _share(right, rows),
-        "precision": _share(hits, calls),
-        "recall": _share(hits, positives),
-        "f1": _share(2 * hits, calls + positives),
+        "log_loss": share(losses, rows),
+        "accuracy": share(right, rows),
+        "precision": share(hits, calls),
+        "recall": share(hits, positives),
+        "f1": share(2 * hits, calls + positives),
         "calibration_error": _calibration_errors(scores, labels, resampled),
     }
 
@@ -135,7 +135,7 @@ def _calibration_errors(
     facts[np.arange(len(scores)), bins] = off
     rows = resampled.sum(axis=1, dtype=np.float64)
     errors: NDArray[np.float64] = np.abs(weighted_sums(facts, resampled)).sum(axis=1)
-    return _share(errors, rows)
+    return share(errors, rows)
 
 
 def weighted_sums(facts: NDArray[np.float64], resampled: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -144,10 +144,6 @@ def weighted_sums(facts: NDArray[np.float64], resampled: NDArray[np.uint8]) -> N
     for start in range(0, len(facts), BLOCK):
         total += resampled[:, start : start + BLOCK].astype(np.float64) @ facts[start : start + BLOCK]
     return total
-
-
-def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
 def interval(replicates: NDArray[np.float64]) -> tuple[float, float]:

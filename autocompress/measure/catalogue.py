@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.data.inputs import Inputs
-from autocompress.data.source import Split
+from autocompress.data.source import SPLITS, Split
 from autocompress.data.store import Dataset
 from autocompress.errors import UserError, not_allowed
-from autocompress.measure.group_metrics import TOP, PerGroup
+from autocompress.measure.group_metrics import TOP, PerGroup, ideal_gains
 
 USER, ITEM = "user_vector", "item_vector"
 """Outputs of a model whose first logit rises with their product."""
@@ -52,8 +52,9 @@ class Catalogue:
             places = places[self.wanted[places, 1] >= 0]
             of, what = self.wanted[places, 0] - start, self.wanted[places, 1]
             own = scores[of, what]
-            # counted user by user: a matrix of all pairs would be larger than that of the users
-            found[places] = [(scores[row] >= score).sum() - 1 for row, score in zip(of, own, strict=True)]
+            for block in range(0, len(places), CHUNK):  # a user may want many items
+                part = slice(block, block + CHUNK)
+                found[places[part]] = (scores[of[part]] >= own[part, None]).sum(axis=1) - 1
         return found
 
     def values(self, run: Run) -> dict[str, PerGroup]:
@@ -64,10 +65,9 @@ class Catalogue:
         hits = ranks < TOP
         found = np.bincount(user, hits.astype(np.float64), minlength=number)
         gains = np.bincount(user, np.where(hits, 1.0 / np.log2(ranks + 2.0), 0.0), minlength=number)
-        best = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(TOP) + 2.0))])
-        ideal, there = best[np.minimum(many, TOP).astype(np.int64)], np.ones(number)
+        there = np.ones(number)
         return {
-            f"catalogue_ndcg@{TOP}": PerGroup(gains / ideal, there),
+            f"catalogue_ndcg@{TOP}": PerGroup(gains / ideal_gains(many), there),
             f"catalogue_recall@{TOP}": PerGroup(found / many, there),
         }
 
@@ -104,8 +104,8 @@ def catalogue_of(dataset: Dataset, split: Split, item_field: str, users: int | N
     renumbered[chosen] = np.arange(len(chosen))
     pairs = np.stack([renumbered[number], wanted], axis=1)
     before = []
-    for earlier in ("train",) if split == "valid" else ("train", "valid"):
-        _, whose, what = positives("train" if earlier == "train" else "valid")
+    for earlier in SPLITS[: SPLITS.index(split)]:
+        _, whose, what = positives(earlier)
         position = np.minimum(np.searchsorted(everyone, whose), len(everyone) - 1)
         user = np.where(everyone[position] == whose, renumbered[position], -1)
         before.append(np.stack([user, what], axis=1))

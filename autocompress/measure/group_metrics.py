@@ -52,8 +52,6 @@ def per_group(scores: NDArray[np.float32], labels: NDArray[np.uint8], groups: ND
     top = label * (rank < TOP)
     hits = np.add.reduceat(top, starts)
     gains = np.add.reduceat(top / np.log2(rank + 2.0), starts)
-    best = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(TOP) + 2.0))])
-    ideal = best[np.minimum(positives, TOP).astype(np.int64)]
 
     ties = np.flatnonzero(np.diff(group, prepend=-1).astype(bool) | (np.diff(score, prepend=np.inf) != 0))
     lengths = np.diff(ties, append=len(group))
@@ -63,11 +61,18 @@ def per_group(scores: NDArray[np.float32], labels: NDArray[np.uint8], groups: ND
     won, pairs = below - positives * (positives - 1.0) / 2.0, positives * negatives
     any_positive = (positives > 0).astype(np.float64)
     return {
-        "group_auc": PerGroup(_share(won, pairs), np.where(pairs > 0, sizes, 0).astype(np.float64)),
-        f"ndcg@{TOP}": PerGroup(_share(gains, ideal), any_positive),
-        f"recall@{TOP}": PerGroup(_share(hits, positives), any_positive),
+        "group_auc": PerGroup(share(won, pairs), np.where(pairs > 0, sizes, 0).astype(np.float64)),
+        f"ndcg@{TOP}": PerGroup(share(gains, ideal_gains(positives)), any_positive),
+        f"recall@{TOP}": PerGroup(share(hits, positives), any_positive),
         f"hit_rate@{TOP}": PerGroup((hits > 0).astype(np.float64), any_positive),
     }
+
+
+def ideal_gains(positives: Values) -> Values:
+    """The largest discounted gain among the first `TOP` of lists with so many labels of 1."""
+    best = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(TOP) + 2.0))])
+    found: Values = best[np.minimum(positives, TOP).astype(np.int64)]
+    return found
 
 
 def gap(aucs: PerGroup) -> float:
@@ -76,5 +81,6 @@ def gap(aucs: PerGroup) -> float:
     return float(np.ptp(there)) if len(there) > 1 else 0.0
 
 
-def _share(part: Values, whole: Values) -> Values:
+def share(part: Values, whole: Values) -> Values:
+    """`part` over `whole`, 0 where there is nothing to share."""
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -20,7 +20,7 @@ from autocompress.errors import UserError
 from autocompress.search.settings import StudySettings
 from autocompress.search.space import Spaces, in_space
 
-OBJECTIVES = ("-(mean AUC - teacher's)", "log10 model bytes", "log10 (1 / speed-up), batch 256")
+OBJECTIVES = ("-(mean quality - teacher's)", "log10 model bytes", "log10 (1 / speed-up), batch 256")
 BUSY_SECONDS = 30
 STARTUP_TRIALS = 12
 

@@ -125,14 +125,12 @@ class EmbeddingBank(nn.Module):
 
     def forward(self, ids: torch.Tensor, numbers: torch.Tensor | None = None) -> torch.Tensor:
         """Float32 (n, width); `numbers` float32 (n, its width) where there are any."""
-        parts, marks, start = self._fields(ids), [], self.fields
+        parts, start = self._fields(ids), self.fields
         for each in self.lists:
-            entries = ids[:, start : start + each.length]
-            parts.append(self._list(entries, each))
-            marks.append((entries >= 0).float())
+            parts.append(self._list(ids[:, start : start + each.length], each))
             start += each.length
         if self.whole:
-            parts += marks
+            parts.append((ids[:, self.fields :] >= 0).float())
         if self.numbers:
             assert numbers is not None
             parts.append(numbers)

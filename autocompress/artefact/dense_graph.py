@@ -122,7 +122,8 @@ def _export(plain: nn.Module, width: int) -> onnx.ModelProto:
         for parameter in plain.parameters():
             # of two parameters with the same values the exporter would keep one
             parameter.copy_(torch.rand(parameter.shape))
-    if has_vectors(plain):
+    vectors = has_vectors(plain)
+    if vectors:
         # set on this copy alone: a module around it would put its own name before those of the weights
         plain.forward = MethodType(with_vectors, plain)
     # the exporter prints and logs; nothing of it is for the person who waits
@@ -135,7 +136,7 @@ def _export(plain: nn.Module, width: int) -> onnx.ModelProto:
             dynamo=True,
             verbose=False,
             input_names=[INPUT],
-            output_names=[OUTPUT, *(VECTORS if has_vectors(plain) else ())],
+            output_names=[OUTPUT, *(VECTORS if vectors else ())],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
         )
     assert program is not None

@@ -29,8 +29,8 @@ class Objective(Frozen):
     `task_weights` (1 where it has none), or `uncertainty`: weights that are learnt (Kendall et al., CVPR 2018).
 
     `in_batch_weight` times the softmax of each positive pair over the items of the batch's other pairs, corrected for
-    their popularity, is added for a model of two towers; `listwise_weight` times the softmax over the rows of a group
-    (of `data.group`) for its labels of 1 is added where lists are to be ranked.
+    their popularity, is added for a model with vectors of users and items; `listwise_weight` times the softmax over the
+    rows of a group (of `data.group`) for its labels of 1 is added where lists are to be ranked.
     """
 
     distillation_weight: float = Limits(0.0, ge=0.0, le=1.0)
@@ -43,7 +43,8 @@ class Objective(Frozen):
 class Recovery(Frozen):
     """Training after a transform: `epochs` passes over the latest `data_share` of the training rows.
 
-    `mask_ids` is the probability with which an id counts as never seen before.
+    `mask_ids` is the probability with which an id counts as never seen before; over the first `warm_up` of the steps,
+    a share, the learning rates rise.
     """
 
     data_share: float = Limits(1.0, gt=0.0, le=1.0)
@@ -52,6 +53,7 @@ class Recovery(Frozen):
     embedding_learning_rate: float = Limits(0.02, gt=0.0)
     embedding_l2: float = Limits(0.0, ge=0.0)
     mask_ids: float = Limits(0.0, ge=0.0, lt=1.0)
+    warm_up: float = Limits(0.0, ge=0.0, lt=1.0)
     batch_size: int = Limits(2048, ge=1)
     objective: Objective = Objective()
 

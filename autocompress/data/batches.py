@@ -1,4 +1,4 @@
-"""Batches as slices of memory-mapped columns, block-shuffled, for Lightning."""
+"""Batches of memory-mapped rows, shuffled, for Lightning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from autocompress.data.inputs import Inputs
 
 BLOCK = 256
-"""Rows that stay neighbours: small enough to mix days, large enough that a batch is a few dozen slices."""
+"""Rows that stay neighbours where a batch is made of slices: few enough to mix days, enough to read a disk in order."""
+IN_MEMORY = 2**30
+"""Bytes of ids up to which rows are shuffled one by one: they stay in the page cache."""
 
 
 class Batch(NamedTuple):
@@ -31,9 +33,11 @@ class Batch(NamedTuple):
 class Batches:
     """One epoch over the latest `share` of the rows, `batch_size` rows at a time, the last partial batch dropped.
 
-    The latest rows are the nearest to what will be served. `soft` covers at least those rows. `mask` is the probability
-    with which an id is replaced by 0, out of vocabulary, so that a model learns what to say of ids that it never saw.
-    Each iteration reshuffles, from (seed, iteration).
+    The latest rows are the nearest to what will be served. Rows of groups, or of a log larger than `IN_MEMORY`, move in
+    blocks of `BLOCK` neighbours; else every row moves alone, so that the pairs of one user do not share a batch. `soft`
+    covers at least those rows. `mask` is the probability with which an id is replaced by 0, out of vocabulary, so that
+    a model learns what to say of ids that it never saw. Each iteration reshuffles, from (seed, iteration). Of `parts`
+    processes that train together, number `part` gets its share of every batch.
     """
 
     def __init__(
@@ -48,6 +52,8 @@ class Batches:
         share: float = 1.0,
         mask: float = 0.0,
         seed: int = 0,
+        part: int = 0,
+        parts: int = 1,
     ) -> None:
         rows = max(1, round(len(inputs) * share))
         if soft is not None and len(soft) < rows:
@@ -57,7 +63,9 @@ class Batches:
         self._weights = None if weights is None else weights[-rows:]
         self._groups = None if groups is None else groups[-rows:]
         self._batch_size, self._mask = min(batch_size, rows), mask
+        self._block = BLOCK if groups is not None or self._inputs.ids.nbytes > IN_MEMORY else 1
         self._seed, self._iteration = seed, 0
+        self._part, self._parts = part, parts
 
     def __len__(self) -> int:
         return len(self._inputs) // self._batch_size
@@ -65,14 +73,15 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         draw = np.random.default_rng([self._seed, self._iteration])
         self._iteration += 1
-        size = self._batch_size
-        # a short block at the end of the log stays last, so that row i of an epoch lies in block i // BLOCK
-        whole = len(self._inputs) // BLOCK
-        starts = np.append(draw.permutation(whole), whole) * BLOCK
+        size, block = self._batch_size, self._block
+        # a short block at the end of the log stays last, so that row i of an epoch lies in block i // block
+        whole = len(self._inputs) // block
+        starts = np.append(draw.permutation(whole), whole) * block
         for index in range(len(self)):
-            first, last = index * size // BLOCK, ((index + 1) * size - 1) // BLOCK
-            rows = (starts[first : last + 1, None] + np.arange(BLOCK)).ravel()
-            rows = rows[index * size - first * BLOCK :][:size]
+            first, last = index * size // block, ((index + 1) * size - 1) // block
+            rows = (starts[first : last + 1, None] + np.arange(block)).ravel()
+            rows = rows[index * size - first * block :][:size]
+            rows = rows[size * self._part // self._parts : size * (self._part + 1) // self._parts]
             inputs = self._inputs[rows]
             ids = inputs.ids.astype(np.int64)
             if self._mask:

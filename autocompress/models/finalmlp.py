@@ -12,7 +12,7 @@ from torch import nn
 from autocompress.models.heads.head import AnyHead
 from autocompress.models.heads.shared_bottom import SharedBottom
 from autocompress.models.shape import Dims, Shape, Width, by_words, dim_words, first_larger, wider
-from autocompress.models.tower import inherit_tower, last_layer, tower
+from autocompress.models.tower import inherit_tower, last_layer, stream
 from autocompress.schema import Frozen, Schema, Task
 
 
@@ -23,8 +23,8 @@ class FinalMLPShape(Frozen):
     aligned: ClassVar[bool] = False
     whole_lists: ClassVar[bool] = False
     embedding_dim: Dims = 16
-    tower: tuple[Width, ...] = Limits((256, 256), min_length=1)
-    second_tower: tuple[Width, ...] = Limits((128, 128), min_length=1)
+    tower: tuple[Width, ...] = Limits((256,), min_length=1)
+    second_tower: tuple[Width, ...] = Limits((256,), min_length=1)
     fusion_heads: int = Limits(4, ge=1, le=64)
     dropout: float = Limits(0.0, ge=0.0, lt=1.0)
     head: AnyHead = SharedBottom()
@@ -69,16 +69,17 @@ class BilinearProduct(nn.Module):
 class FinalMLP(nn.Module):
     """float32 (n, width) in, logits (n, tasks) out.
 
-    Each stream weighs the embeddings by a gate of its own: the paper's feature selection with a learnt context, which
-    is a constant, so its sigmoid is left out. The head reads both streams' outputs and the terms of their bilinear
-    product, so it can weigh them anew for each task.
+    A stream ends linearly: after a ReLU, an inner product of two embeddings would have to be written as four products
+    of halves. Each stream weighs the embeddings by a gate of its own: the paper's feature selection with a learnt
+    context, which is a constant, so its sigmoid is left out. The head reads both streams' outputs and the terms of
+    their bilinear product, so it can weigh them anew for each task.
     """
 
     def __init__(self, shape: FinalMLPShape, width: int, tasks: tuple[Task, ...]) -> None:
         super().__init__()
         self.gates = nn.ParameterList(torch.ones(width) for _ in range(2))
-        self.tower = tower(width, shape.tower, shape.dropout)
-        self.second_tower = tower(width, shape.second_tower, shape.dropout)
+        self.tower = stream(width, shape.tower, shape.dropout)
+        self.second_tower = stream(width, shape.second_tower, shape.dropout)
         self.product = BilinearProduct(shape.fusion_heads, shape.tower[-1], shape.second_tower[-1])
         self.fixed_layers = (*last_layer("tower", shape.tower), *last_layer("second_tower", shape.second_tower))
         self.head = shape.head.module(shape.tower[-1] + 2 * shape.second_tower[-1], tasks)

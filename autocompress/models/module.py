@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -48,14 +48,36 @@ class ModuleShape(Frozen):
 
 @dataclass(frozen=True)
 class OwnModule:
-    """Makes a user's dense part of (width, tasks); `digest` changes with its source text and arguments."""
+    """A class by its import path, and what its objects are made with; `digest` changes with its source text, too."""
 
-    make: Callable[[int, int], nn.Module]
+    target: str
+    arguments: Mapping[str, Any]
     digest: str
+
+    def make(self, width: int, tasks: int) -> nn.Module:
+        """Freshly initialised. `UserError` where that fails, or gives another shape than a logit per task."""
+        try:
+            module = _imported(self.target)(width=width, tasks=tasks, **self.arguments)
+            with torch.no_grad():
+                shape = tuple(module.eval()(torch.zeros(2, width)).shape)
+        except Exception as error:  # whatever a user's class raises
+            raise UserError(f"teacher.target={self.target}: {type(error).__name__}: {error}") from error
+        if shape != (2, tasks):
+            raise UserError(
+                f"teacher.target={self.target}: gives {shape} for two rows, not {(2, tasks)}: a logit per task"
+            )
+        return module.train()
 
 
 def own_module(target: str, arguments: Mapping[str, Any]) -> OwnModule:
     """Imports `target`. `UserError` naming `teacher.target` where that fails or it is no `nn.Module` class."""
+    found = _imported(target)
+    source = inspect.getsource(inspect.getmodule(found) or found)
+    digest = json_digest({"target": target, "arguments": dict(arguments), "source": source})
+    return OwnModule(target, dict(arguments), digest)
+
+
+def _imported(target: str) -> type[nn.Module]:
     package, _, name = target.rpartition(".")
     try:
         found = getattr(importlib.import_module(package), name)
@@ -63,17 +85,4 @@ def own_module(target: str, arguments: Mapping[str, Any]) -> OwnModule:
         raise UserError(f"teacher.target={target}: cannot be imported: {error}") from error
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
         raise UserError(f"teacher.target={target}: is no class of torch.nn.Module")
-
-    def make(width: int, tasks: int) -> nn.Module:
-        try:
-            module = found(width=width, tasks=tasks, **arguments)
-            with torch.no_grad():
-                shape = tuple(module.eval()(torch.zeros(2, width)).shape)
-        except Exception as error:  # whatever a user's class raises
-            raise UserError(f"teacher.target={target}: {type(error).__name__}: {error}") from error
-        if shape != (2, tasks):
-            raise UserError(f"teacher.target={target}: gives {shape} for two rows, not {(2, tasks)}: a logit per task")
-        return module.train()
-
-    source = inspect.getsource(inspect.getmodule(found) or found)
-    return OwnModule(make, json_digest({"target": target, "arguments": dict(arguments), "source": source}))
+    return found

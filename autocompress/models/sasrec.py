@@ -53,18 +53,18 @@ class Block(nn.Module):
 
     def __init__(self, dim: int, dropout: float) -> None:
         super().__init__()
-        self.graph_constants = (dim,)
+        self.graph_constants = (dim, "last")
         for name in ("query", "key", "value", "inner", "outer"):
             self.register_parameter(name, nn.Parameter(torch.randn(dim, dim) / dim**0.5))
         self.attention_norm, self.forward_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.dropout = Dropout(dropout)
 
-    def forward(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """`mask` (n, length, length) is `FAR` where a position may not look."""
+    def forward(self, states: torch.Tensor, mask: torch.Tensor, last: int) -> torch.Tensor:
+        """The `last` positions alone; `mask` (n, length, length) is `FAR` where a position may not look."""
         normed = self.attention_norm(states)
-        query, key = normed @ self.get_parameter("query"), normed @ self.get_parameter("key")
-        weights = torch.softmax(query @ key.transpose(1, 2) / states.shape[2] ** 0.5 + mask, dim=2)
-        states = states + self.dropout(weights @ (normed @ self.get_parameter("value")))
+        query, key = normed[:, -last:] @ self.get_parameter("query"), normed @ self.get_parameter("key")
+        weights = torch.softmax(query @ key.transpose(1, 2) / states.shape[2] ** 0.5 + mask[:, -last:], dim=2)
+        states = states[:, -last:] + self.dropout(weights @ (normed @ self.get_parameter("value")))
         inner = (self.forward_norm(states) @ self.get_parameter("inner")).relu()
         after: torch.Tensor = states + self.dropout(inner @ self.get_parameter("outer"))
         return after
@@ -82,6 +82,7 @@ class SASRec(nn.Module):
     def __init__(self, shape: SASRecShape, place: ListPlace, tasks: int) -> None:
         super().__init__()
         self.place, self.dim = place, shape.embedding_dim
+        self.item_fields = (place.target or 0,)
         self.graph_constants = (self.dim, *(number for number in place if number is not None))
         self.positions = nn.Parameter(0.02 * torch.randn(place.length, self.dim))
         self.blocks = nn.ModuleList(Block(self.dim, shape.dropout) for _ in range(shape.blocks))
@@ -103,9 +104,10 @@ class SASRec(nn.Module):
         # a history is padded on the left: its last slot holds its last entry, and an empty one is all padding
         states = (entries * self.dim**0.5 + self.positions) * there.unsqueeze(2)
         mask = self.get_buffer("future") + FAR * (1.0 - there).unsqueeze(1)
-        for block in self.blocks:
-            states = block(states, mask)
-        target = self.place.target or 0
+        for index, block in enumerate(self.blocks):
+            # only one state leaves the last block
+            states = block(states, mask, 1 if index + 1 == len(self.blocks) else self.place.length)
+        (target,) = self.item_fields
         item = first[:, target * self.dim : (target + 1) * self.dim]
         return self.norm(states)[:, -1], item
 

@@ -18,8 +18,13 @@ def tower(width: int, widths: Sequence[int], dropout: float) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def stream(width: int, widths: Sequence[int], dropout: float) -> nn.Sequential:
+    """As `tower`, but the last layer (there is one) is followed by nothing: what it gives is to be multiplied."""
+    return nn.Sequential(*tower(width, widths[:-1], dropout), nn.Linear((width, *widths)[-2], widths[-1]))
+
+
 def last_layer(name: str, widths: Sequence[int]) -> tuple[str, ...]:
-    """Name of the last linear layer of the tower `name`; none of an empty one."""
+    """Name of the last linear layer of the tower or stream `name`; none of an empty one."""
     return (f"{name}.{3 * (len(widths) - 1)}",) if widths else ()
 
 

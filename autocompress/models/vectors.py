@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol, TypeGuard
 
 import torch
 from torch import nn
 
 
-def has_vectors(dense: nn.Module) -> bool:
-    """Whether a dense part offers `vectors(first) -> (user, item)`, (n, k) each, and a linear `head` of the product."""
+class WithVectors(Protocol):
+    """The dense part of such a model: `head` makes logits (n, tasks) of the product (n, 1)."""
+
+    head: nn.Linear
+    item_fields: tuple[int, ...]
+    """Places of the inputs that the item's vector is made of, its id first."""
+
+    def vectors(self, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of what a bank gives, float32 (n, width): the user's vector and the item's, (n, k) each."""
+
+
+def has_vectors(dense: object) -> TypeGuard[WithVectors]:
+    """Whether a dense part offers `vectors`."""
     return hasattr(dense, "vectors")
 
 
-def with_vectors(dense: Any, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def with_vectors(dense: WithVectors, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Logits (n, tasks), and vectors (n, k) whose product rises as the first logit does, whatever the head's sign."""
     user, item = dense.vectors(first)
     logits = dense.head((user * item).sum(dim=1, keepdim=True))

@@ -14,7 +14,7 @@ from autocompress.measure.quality import Goal, Metric
 from autocompress.models.shape import changed
 from autocompress.schema import Frozen
 from autocompress.search.settings import Constraints, Execution, StudySettings
-from autocompress.search.space import Range, Spaces, check_spaces, student_knobs
+from autocompress.search.space import KEPT, Spaces, check_spaces, ends_of, student_knobs
 from autocompress.tracking.config import TrackingConfig
 from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import AnyTeacher
@@ -50,8 +50,7 @@ class SearchConfig(Frozen):
             raise ValueError(f"study.rungs {list(rungs)} must grow from one to the next")
         teacher = self.teacher.shape
         for knob, values in student_knobs(self.search_spaces, teacher).items():
-            ends = [values.low, values.high] if isinstance(values, Range) else values
-            for value in ends if isinstance(ends, list) else [ends]:
+            for value in (each for each in ends_of(values) if each != KEPT):
                 if changed(teacher, {knob: value}).larger_than(teacher) == knob:
                     had = getattr(teacher, knob)
                     raise ValueError(

@@ -2,8 +2,8 @@
 
 `search_spaces/<name>.yaml` of a compression method is named after its `kind` and holds one knob per field of it, and
 `when: [true, false]` where the method may be left out. `student.yaml` holds knobs of the student's shape (values that
-are absent keep the teacher's; knobs that only other kinds of model have are passed over), `recovery.yaml` of the
-training after each stage, `distillation.yaml` of its objective.
+are absent, or `teacher`, keep the teacher's; knobs that only other kinds of model have are passed over),
+`recovery.yaml` of the training after each stage, `distillation.yaml` of its objective.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from autocompress.errors import UserError, nearest
 from autocompress.models.shape import Shape, changed, knobs
 from autocompress.schema import Frozen
 
-WHEN, STUDENT = "when", "student"
+WHEN, STUDENT, KEPT = "when", "student", "teacher"
 
 
 class Range(Frozen):
@@ -87,11 +87,12 @@ def check_spaces(spaces: Spaces) -> Spaces:
             if isinstance(values, list) and not values:
                 raise UserError(f"{key}: has no choice left")
             if knob == WHEN:
-                for value in values if isinstance(values, list) else [values]:
+                for value in ends_of(values):
                     if not isinstance(value, bool):
                         raise UserError(f"{key}: {value!r} does not fit: allowed are true and false")
             else:
-                _check_values(key, known[knob], knob, values)
+                chosen = [each for each in ends_of(values) if name != STUDENT or each != KEPT]
+                _check_values(key, known[knob], knob, chosen)
         if name != STUDENT:
             required = [key for key, field in models[name].model_fields.items() if field.is_required()]
             if absent := [key for key in required if key not in space]:
@@ -104,10 +105,14 @@ def _models() -> dict[str, type[Frozen]]:
     return {**family.members(PACKAGE), **others}
 
 
-def _check_values(key: str, models: Sequence[type[Frozen]], knob: str, values: Knob) -> None:
+def ends_of(values: Knob) -> list[Any]:
+    """Both ends of a range, all choices, or the fixed value."""
+    return [values.low, values.high] if isinstance(values, Range) else values if isinstance(values, list) else [values]
+
+
+def _check_values(key: str, models: Sequence[type[Frozen]], knob: str, values: list[Any]) -> None:
     """`UserError` where a value fits none of the models that have this knob."""
-    ends = [values.low, values.high] if isinstance(values, Range) else values if isinstance(values, list) else [values]
-    for value in ends:
+    for value in values:
         faults = [fault for model in models if (fault := _fault(model, knob, value))]
         if len(faults) == len(models):
             raise UserError(f"{key}: {value!r} does not fit: {faults[0]}")
@@ -137,7 +142,8 @@ def suggest(trial: BaseTrial, spaces: Spaces, teacher: Shape, recoveries: Iterab
         knobs = dict(spaces[kind])
         if _suggest(trial, f"{kind}.{WHEN}", knobs.pop(WHEN, True)):
             transforms.append(family.parse(PACKAGE, {"kind": kind, **_suggest_all(trial, kind, knobs)}))
-    student = changed(teacher, _suggest_all(trial, "student", student_knobs(spaces, teacher)))
+    chosen = _suggest_all(trial, STUDENT, student_knobs(spaces, teacher))
+    student = changed(teacher, {knob: value for knob, value in chosen.items() if value != KEPT})
     objective = Objective(**_suggest_all(trial, "distillation", spaces.get("distillation", {})))
     training = _suggest_all(trial, "recovery", spaces.get("recovery", {}))
     stages = []

@@ -18,4 +18,11 @@ class Training(Frozen):
     embedding_l2: float = Limits(0.0, ge=0.0)
     batch_size: int = Limits(2048, ge=1)
     mask_ids: float = Limits(0.0, ge=0.0, lt=1.0, description="probability with which an id counts as never seen")
+    warm_up: float = Limits(0.0, ge=0.0, lt=1.0, description="share of the steps over which the learning rates rise")
+    plateau: float = Limits(
+        1.0, gt=0.0, le=1.0, description="what the learning rates are multiplied by after an epoch without a better one"
+    )
+    devices: int = Limits(
+        1, ge=1, description="GPUs, or processes of a CPU, that share each batch through Lightning's `ddp`"
+    )
     objective: Objective = Limits(Objective(), description="only its `task_weights` count: there is no teacher yet")

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning import Callback, LightningModule, Trainer
+from torch.nn.parallel import DistributedDataParallel
 
 from autocompress.compress.plan import Recovery
 from autocompress.data.batches import Batches
@@ -46,15 +47,34 @@ def fit(
     compiled: bool = False,
     on_epoch_end: EpochEnd | None = None,
     should_stop: Callable[[], bool] | None = None,
+    slowed: Callable[[], float] | None = None,
+    devices: int = 1,
 ) -> None:
     """Trains `model` in place.
 
     `soft` are teacher logits (train rows, tasks) or None. `compiled` lets torch compile the dense part, which takes
-    half a minute and needs a C++ compiler. `on_epoch_end(epoch, loss)` is called with the model in
-    eval mode; a true `should_stop()` then ends the training. KeyboardInterrupt passes through. `UserError` where the
-    objective asks for groups, or two towers, that are not there.
+    half a minute and needs a C++ compiler. `on_epoch_end(epoch, loss)` is called with the model in eval mode; a true
+    `should_stop()` then ends the training, and `slowed()` is what the learning rates are multiplied by from then on.
+    With several `devices` this process is one of as many, which Lightning has started (`job`), and the first of them
+    makes the calls. KeyboardInterrupt passes through. `UserError` where the objective asks for groups, or vectors, that
+    are not there.
     """
     torch.manual_seed(seed)
+    _quiet()
+    trainer = Trainer(
+        max_epochs=recovery.epochs,
+        accelerator="auto",
+        devices=devices,
+        strategy="auto" if devices == 1 else "ddp",
+        precision=precision,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        callbacks=[_EpochEnd(model, on_epoch_end, should_stop, slowed)],
+    )
     groups = dataset.groups("train") if recovery.objective.listwise_weight else None
     if recovery.objective.listwise_weight and groups is None:
         raise UserError("listwise_weight: the data have no groups; name their column with data.group")
@@ -68,23 +88,16 @@ def fit(
         share=recovery.data_share,
         mask=recovery.mask_ids,
         seed=seed,
+        part=trainer.global_rank,
+        parts=trainer.world_size,
     )
     steps = recovery.epochs * len(batches)
     log_q = item_log_q(model, dataset) if recovery.objective.in_batch_weight else None
     module = RecommenderTraining(model, recovery, dataset.schema.task_names, steps, accumulator, compiled, log_q)
-    _quiet()
-    trainer = Trainer(
-        max_epochs=recovery.epochs,
-        accelerator="auto",
-        devices=1,
-        precision=precision,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        callbacks=[_EpochEnd(model, on_epoch_end, should_stop)],
+    # the optimizer of the tables exchanges their rows itself: no part of the reducer takes sparse gradients
+    tables = [f"model.bank.tables.{index}" for index in range(len(model.bank.tables))]
+    DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(  # type: ignore[no-untyped-call]
+        module, tables
     )
     model.train()
     with warnings.catch_warnings():
@@ -108,19 +121,26 @@ def _fit(trainer: Trainer, module: LightningModule, batches: Batches) -> None:
 
 class _EpochEnd(Callback):
     def __init__(
-        self, model: Recommender, on_epoch_end: EpochEnd | None, should_stop: Callable[[], bool] | None
+        self,
+        model: Recommender,
+        on_epoch_end: EpochEnd | None,
+        should_stop: Callable[[], bool] | None,
+        slowed: Callable[[], float] | None,
     ) -> None:
-        self.model, self.call, self.should_stop = model, on_epoch_end, should_stop
+        self.model, self.call, self.should_stop, self.slowed = model, on_epoch_end, should_stop, slowed
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, RecommenderTraining)
-        if self.call is not None:
-            self.model.eval()
-            value = float("nan") if pl_module.last_loss is None else float(pl_module.last_loss)
-            self.call(trainer.current_epoch, value)
-            self.model.train()
-        if self.should_stop is not None and self.should_stop():
-            trainer.should_stop = True
+        stops, slowed = False, 1.0
+        if trainer.is_global_zero:
+            if self.call is not None:
+                self.model.eval()
+                value = float("nan") if pl_module.last_loss is None else float(pl_module.last_loss)
+                self.call(trainer.current_epoch, value)
+                self.model.train()
+            stops = self.should_stop is not None and self.should_stop()
+            slowed = 1.0 if self.slowed is None else self.slowed()
+        trainer.should_stop, pl_module.slowed = trainer.strategy.broadcast((stops, slowed))
 
 
 @torch.no_grad()

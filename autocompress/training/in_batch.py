@@ -10,7 +10,7 @@ from autocompress.data.negatives import log_q
 from autocompress.data.store import Dataset
 from autocompress.errors import UserError
 from autocompress.models.recommender import Recommender
-from autocompress.models.two_tower import TwoTower
+from autocompress.models.vectors import has_vectors
 
 
 def in_batch_logits(scores: torch.Tensor, items: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
@@ -29,10 +29,13 @@ def in_batch_logits(scores: torch.Tensor, items: torch.Tensor, log_q: torch.Tens
 def item_log_q(model: Recommender, dataset: Dataset) -> torch.Tensor:
     """Log q, float32 (item ids,), of the first item field among the positive training rows of the first task.
 
-    `UserError` where the model has no two towers.
+    `UserError` where the model has no vectors of users and items.
     """
-    if not isinstance(model.dense, TwoTower):
-        raise UserError("in_batch_weight: only a model of two towers (teacher=two_tower) has in-batch negatives")
+    if not has_vectors(model.dense):
+        raise UserError(
+            "in_batch_weight: only a model with vectors of users and items (teacher=two_tower, sasrec) has in-batch "
+            "negatives"
+        )
     field = model.dense.item_fields[0]
     positive = np.asarray(dataset.labels("train")[:, 0] == 1)
     counts = np.bincount(dataset.ids("train")[positive, field], minlength=dataset.encoder.rows[field])
@@ -41,17 +44,15 @@ def item_log_q(model: Recommender, dataset: Dataset) -> torch.Tensor:
 
 
 def in_batch_loss(
-    dense: TwoTower, embedded: torch.Tensor, ids: torch.Tensor, labels: torch.Tensor, log_q: torch.Tensor
+    user: torch.Tensor, item: torch.Tensor, items: torch.Tensor, labels: torch.Tensor, log_q: torch.Tensor
 ) -> torch.Tensor:
     """Scalar: mean cross-entropy of the batch's positive pairs (first task); 0 where there are fewer than two.
 
-    `embedded` float (n, width), `ids` int64 (n, fields), `labels` float (n, tasks). The factor of the cosine is the
-    first task's.
+    `user` and `item` float (n, k), whose product is the first task's logit but for a constant; `items` int64 (n,) are
+    the ids of the items; `labels` float (n, tasks).
     """
     positive = torch.nonzero(labels[:, 0] == 1)[:, 0]
     if len(positive) < 2:
-        return embedded.sum() * 0.0
-    user, item = dense.vectors(embedded[positive])
-    scores = dense.head.weight[0, 0] * (user @ item.T).float()
-    logits = in_batch_logits(scores, ids[positive, dense.item_fields[0]], log_q)
+        return user.sum() * 0.0
+    logits = in_batch_logits((user[positive] @ item[positive].T).float(), items[positive], log_q)
     return cross_entropy(logits, torch.arange(len(positive), device=logits.device))

@@ -11,8 +11,9 @@ from pytorch_lightning import LightningModule
 from autocompress.compress.plan import Recovery
 from autocompress.data.batches import Batch
 from autocompress.models.recommender import Recommender
-from autocompress.models.two_tower import TwoTower
+from autocompress.models.vectors import has_vectors, with_vectors
 from autocompress.training.in_batch import in_batch_loss
+from autocompress.training.learning_rate import rate_factor
 from autocompress.training.listwise import listwise_loss
 from autocompress.training.objective import task_losses
 from autocompress.training.sparse_adagrad import SparseAdagrad
@@ -20,9 +21,6 @@ from autocompress.training.task_weights import Uncertainty, fixed
 
 # torch warns once per process unless the choice is made; checking every sparse gradient costs time
 torch._C._set_check_sparse_tensor_invariants(False)
-
-START_OF_DECAY = 0.5
-"""Share of the steps after which both learning rates fall linearly to zero."""
 
 
 class RecommenderTraining(LightningModule):
@@ -57,6 +55,8 @@ class RecommenderTraining(LightningModule):
         # the lookup stays outside: torch cannot compile sparse gradients
         self.dense = torch.compile(model.dense) if compiled else model.dense
         self.last_loss: torch.Tensor | None = None
+        self.slowed = 1.0
+        """What a plateau has multiplied both learning rates by."""
 
     def configure_optimizers(self) -> Any:
         """Adagrad with element-wise state for the tables, Adam for everything else."""
@@ -69,8 +69,8 @@ class RecommenderTraining(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One step of both optimizers."""
-        done = self.global_step / 2 / max(1, self.steps)  # Lightning counts the steps of both optimizers
-        factor = min(1.0, max(0.0, 1.0 - done) / (1.0 - START_OF_DECAY))
+        step = self.global_step // 2  # Lightning counts the steps of both optimizers
+        factor = self.slowed * rate_factor(step, self.steps, self.recovery.warm_up)
         rates = (self.recovery.embedding_learning_rate, self.recovery.learning_rate)
         optimizers = self.optimizers()
         assert isinstance(optimizers, list)
@@ -79,20 +79,26 @@ class RecommenderTraining(LightningModule):
                 group["lr"] = rate * factor
             optimizer.zero_grad()
         optimizers[0].param_groups[0]["decay"] = 2 * self.recovery.embedding_l2 / len(batch.ids)
-        embedded = self.model.bank(batch.ids, batch.numbers)
-        logits = self.dense(embedded).float()
-        losses = task_losses(logits, batch.labels, batch.soft, self.recovery.objective, batch.weights)
-        value = losses @ self.get_buffer("task_weights") if self.uncertainty is None else self.uncertainty(losses)
-        if self.recovery.objective.in_batch_weight:
-            tower, log_q = self.model.dense, self.get_buffer("log_q")
-            assert isinstance(tower, TwoTower)
-            in_batch = in_batch_loss(tower, embedded, batch.ids, batch.labels, log_q)
-            value = value + self.recovery.objective.in_batch_weight * in_batch
-        if self.recovery.objective.listwise_weight:
-            assert batch.groups is not None
-            listwise = listwise_loss(logits, batch.labels, batch.groups)
-            value = value + self.recovery.objective.listwise_weight * listwise
+        value = self._loss(batch)
         self.last_loss = value.detach()
         self.manual_backward(value)
         for optimizer in optimizers:
             optimizer.step()
+
+    def _loss(self, batch: Batch) -> torch.Tensor:
+        objective, dense = self.recovery.objective, self.model.dense
+        embedded = self.model.bank(batch.ids, batch.numbers)
+        if not objective.in_batch_weight:
+            logits, beside = self.dense(embedded), embedded.new_zeros(())
+        else:
+            assert has_vectors(dense)
+            logits, user, item = with_vectors(dense, embedded)
+            items = batch.ids[:, dense.item_fields[0]]
+            beside = in_batch_loss(user, item, items, batch.labels, self.get_buffer("log_q"))
+        losses = task_losses(logits.float(), batch.labels, batch.soft, objective, batch.weights)
+        weighed = losses @ self.get_buffer("task_weights") if self.uncertainty is None else self.uncertainty(losses)
+        value: torch.Tensor = weighed + objective.in_batch_weight * beside
+        if objective.listwise_weight:
+            assert batch.groups is not None
+            value = value + objective.listwise_weight * listwise_loss(logits.float(), batch.labels, batch.groups)
+        return value

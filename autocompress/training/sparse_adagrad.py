@@ -6,10 +6,28 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import distributed, nn
 from torch.nn.functional import embedding_bag
 
 EPSILON = 1e-10
+
+
+def _of_all_processes(indices: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The lookups of every process, `values` as the gradient of the mean of their losses."""
+    if not distributed.is_initialized():
+        return indices, values
+    world = distributed.get_world_size()
+    lengths = [torch.zeros(1, dtype=torch.int64, device=indices.device) for _ in range(world)]
+    distributed.all_gather(lengths, torch.tensor([len(indices)], device=indices.device))
+    # lists differ in length, and what is gathered may not
+    longest = max(int(length) for length in lengths)
+    found = []
+    for mine in (indices, values):
+        padded = torch.cat([mine, mine.new_zeros(longest - len(mine), *mine.shape[1:])])
+        parts = [torch.empty_like(padded) for _ in range(world)]
+        distributed.all_gather(parts, padded)
+        found.append(torch.cat([part[: int(length)] for part, length in zip(parts, lengths, strict=True)]))
+    return found[0], found[1] / world
 
 
 class SparseAdagrad(torch.optim.Optimizer):
@@ -17,6 +35,8 @@ class SparseAdagrad(torch.optim.Optimizer):
 
     torch adds up the gradients of an id that stands more than once in a batch on one thread, then makes three sparse
     tensors. Here they are sorted by row and summed by `embedding_bag`, which knows how to use every core.
+
+    Processes that train together exchange the rows that they have read, so that their tables stay alike.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float, accumulator: float) -> None:
@@ -46,7 +66,7 @@ class SparseAdagrad(torch.optim.Optimizer):
     def _step(self, table: nn.Parameter, rate: float, decay: float) -> None:
         assert table.grad is not None
         # not coalesced: one index and one row of values per lookup
-        indices, values = table.grad._indices()[0], table.grad._values()
+        indices, values = _of_all_processes(table.grad._indices()[0], table.grad._values())
         order = indices.argsort()
         rows, counts = torch.unique_consecutive(indices[order], return_counts=True)
         gradient = embedding_bag(order, values, counts.cumsum(0) - counts, mode="sum")

@@ -33,8 +33,8 @@ HERE = Path(__file__).resolve().parent
 STORED = HERE / "results.json"
 DATA = Path(os.environ.get("DATA", HERE.parents[2] / "shared" / "data")) / "sequences"
 OVERRIDES = [
-    "search=personalized", "data=amazon_sequences", f"data.root={DATA}", "teacher.shape.embedding_dim=64",
-    "teacher.training.epochs=20", "teacher.training.patience=3",
+    "search=personalized", "data=amazon_sequences", f"data.root={DATA}", "data.negatives.each=1",
+    "teacher.shape.embedding_dim=64", "teacher.training.epochs=8", "teacher.training.patience=3",
 ]  # fmt: skip
 Run = Callable[[Inputs], dict[str, NDArray[np.float32]]]
 

@@ -100,3 +100,15 @@ def test_masked_ids_are_0_about_as_often_as_asked_and_the_rest_is_as_it_was() ->
     gone = masked == 0
     assert 0.19 < gone.float().mean() < 0.21
     assert torch.equal(masked[~gone], plain[~gone])
+
+
+def test_neighbours_of_a_log_are_spread_over_batches_unless_they_are_groups() -> None:
+    ids, labels, _ = columns(4096)
+    alone = Batches(Inputs(ids), labels, None, batch_size=512)
+    grouped = Batches(Inputs(ids), labels, None, groups=ids[:, 0], batch_size=512)
+
+    def together(batches: Batches) -> float:
+        return float(np.mean([np.mean(np.diff(np.sort(batch.ids[:, 0])) == 1) for batch in batches]))
+
+    assert together(alone) < 0.2
+    assert together(grouped) > 0.9

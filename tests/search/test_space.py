@@ -90,6 +90,17 @@ def test_a_list_that_is_a_choice_is_stored_as_its_json_and_used_as_a_list() -> N
     assert plan({"student": {"tower": [[128], []]}}, {"student.tower": "[]"}).student.tower == ()
 
 
+def test_a_student_may_keep_what_the_teacher_has_whatever_that_is() -> None:
+    space = {"student": {"tower": ["teacher", [64]]}}
+    assert plan(space, {"student.tower": "teacher"}).student == TEACHER
+    assert plan(space, {"student.tower": "[64]"}).student.tower == (64,)
+
+
+def test_only_the_student_may_keep_what_the_teacher_has() -> None:
+    with pytest.raises(UserError, match=r"search_spaces\.rows\.keep: 'teacher' does not fit"):
+        spaces({"rows": {"keep": [0.5, "teacher"]}})
+
+
 def test_knobs_of_the_student_that_are_absent_stay_the_teachers() -> None:
     made = plan({"student": {"embedding_dim": [4, 8]}}, {"student.embedding_dim": 4})
     assert made.student == TEACHER.model_copy(update={"embedding_dim": 4})

@@ -22,6 +22,7 @@ from autocompress.measure.quality import Goal
 from autocompress.measure.sample import Sample, sample_of
 from autocompress.models.recommender import tensors
 from autocompress.models.shape import Shape
+from autocompress.training.arithmetic import Arithmetic, fastest
 from autocompress.training.from_scratch import teacher_logits
 from autocompress.training.teachers.teacher import Ready
 
@@ -64,6 +65,11 @@ class Scene:
         ids, numbers = tensors(self.dataset.inputs("train")[rows])
         labels = torch.from_numpy(self.dataset.labels("train")[rows].astype(np.float32))
         return Context(self.dataset.schema, self.dataset.counts, ids, labels, numbers)
+
+    @cached_property
+    def arithmetic(self) -> Arithmetic:
+        """Float32, as this machine is fastest at it."""
+        return fastest(self.cache).exact
 
     @cached_property
     def soft(self) -> NDArray[np.float32]:

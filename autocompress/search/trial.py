@@ -89,6 +89,7 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
                 soft=scene.soft if distils else None,
                 seed=scene.seed + index,
                 accumulator=WARM,
+                arithmetic=scene.arithmetic,
             )
             export(model, scene.dataset.schema, draft, scene.cache)
             quality = scene.rung_quality(draft, model.bank.slot_rows)

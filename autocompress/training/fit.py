@@ -21,9 +21,9 @@ from autocompress.data.store import Dataset
 from autocompress.errors import UserError
 from autocompress.models.recommender import Recommender, tensors
 from autocompress.models.vectors import has_vectors, with_vectors
+from autocompress.training.arithmetic import PLAIN, Arithmetic
 from autocompress.training.in_batch import item_log_q
 from autocompress.training.lightning_module import RecommenderTraining
-from autocompress.training.precision import Precision
 
 FRESH, WARM = 1e-8, 1e-7
 """Adagrad's first accumulator: a fresh table should move at once, an inherited one gently.
@@ -43,7 +43,7 @@ def fit(
     soft: NDArray[np.float32] | None,
     seed: int,
     accumulator: float,
-    precision: Precision = "32-true",
+    arithmetic: Arithmetic = PLAIN,
     compiled: bool = False,
     on_epoch_end: EpochEnd | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -66,7 +66,7 @@ def fit(
         accelerator="auto",
         devices=devices,
         strategy="auto" if devices == 1 else "ddp",
-        precision=precision,
+        precision=arithmetic.precision,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -93,7 +93,16 @@ def fit(
     )
     steps = recovery.epochs * len(batches)
     log_q = item_log_q(model, dataset) if recovery.objective.in_batch_weight else None
-    module = RecommenderTraining(model, recovery, dataset.schema.task_names, steps, accumulator, compiled, log_q)
+    module = RecommenderTraining(
+        model,
+        recovery,
+        dataset.schema.task_names,
+        steps,
+        accumulator,
+        compiled=compiled,
+        onednn=arithmetic == Arithmetic("32-true", onednn=True) and not compiled,
+        log_q=log_q,
+    )
     # the optimizer of the tables exchanges their rows itself: no part of the reducer takes sparse gradients
     tables = [f"model.bank.tables.{index}" for index in range(len(model.bank.tables))]
     DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(  # type: ignore[no-untyped-call]

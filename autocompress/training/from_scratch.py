@@ -19,8 +19,8 @@ from autocompress.models.module import OwnModule
 from autocompress.models.recommender import Recommender, build
 from autocompress.models.shape import Shape
 from autocompress.storage import new_file, new_folder
+from autocompress.training.arithmetic import fastest
 from autocompress.training.job import FACTS, TENSORS, Job, run
-from autocompress.training.precision import fastest_precision
 from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import EpochSeen
 
@@ -52,7 +52,7 @@ def train_from_scratch(
     With `soft`, logits (train rows, tasks), it is these that are learnt and not the labels; `module` is a user's own
     dense part.
     """
-    job = Job(config, dataset, seed, goal, fastest_precision(cache), soft, module)
+    job = Job(config, dataset, seed, goal, fastest(cache), soft, module)
     key = {"data": dataset.digest, "model": config.model_dump(mode="json"), "seed": seed, "layout": 4, "goal": goal}
     if soft is not None:
         key["soft"] = hashlib.sha256(soft.tobytes()).hexdigest()

@@ -27,9 +27,9 @@ from autocompress.measure.quality import Goal
 from autocompress.measure.sample import sample_of
 from autocompress.models.module import OwnModule
 from autocompress.models.recommender import Recommender, build
+from autocompress.training.arithmetic import Arithmetic
 from autocompress.training.compiling import worth_compiling
 from autocompress.training.fit import FRESH, fit, predict_outputs
-from autocompress.training.precision import Precision
 from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import EpochSeen
 
@@ -48,7 +48,7 @@ class Job:
     dataset: Dataset
     seed: int
     goal: Goal
-    precision: Precision
+    arithmetic: Arithmetic
     soft: NDArray[np.float32] | None = None
     module: OwnModule | None = None
 
@@ -109,7 +109,7 @@ def _train(job: Job, folder: Path, seen: EpochSeen | None) -> None:
         soft=job.soft,
         seed=job.seed,
         accumulator=FRESH,
-        precision=job.precision,
+        arithmetic=job.arithmetic,
         compiled=compiled,
         on_epoch_end=epoch_ended,
         should_stop=out_of_patience,

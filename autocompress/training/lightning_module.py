@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from autocompress.training.in_batch import in_batch_loss
 from autocompress.training.learning_rate import rate_factor
 from autocompress.training.listwise import listwise_loss
 from autocompress.training.objective import task_losses
+from autocompress.training.onednn import OneDNNLinears
 from autocompress.training.sparse_adagrad import SparseAdagrad
 from autocompress.training.task_weights import Uncertainty, fixed
 
@@ -38,10 +40,13 @@ class RecommenderTraining(LightningModule):
         tasks: Sequence[str],
         steps: int,
         accumulator: float,
+        *,
         compiled: bool = False,
+        onednn: bool = False,
         log_q: torch.Tensor | None = None,
     ) -> None:
-        """`tasks` are the names of the model's outputs; `log_q` (item ids,) is there where in-batch negatives count.
+        """`tasks` are the names of the model's outputs; with `onednn` float32 products go through oneDNN; `log_q` (item
+        ids,) is there where in-batch negatives count.
 
         `UserError` where the objective weighs a task that is none.
         """
@@ -54,6 +59,7 @@ class RecommenderTraining(LightningModule):
         self.automatic_optimization = False
         # the lookup stays outside: torch cannot compile sparse gradients
         self.dense = torch.compile(model.dense) if compiled else model.dense
+        self.matmul = OneDNNLinears if onednn else nullcontext
         self.last_loss: torch.Tensor | None = None
         self.slowed = 1.0
         """What a plateau has multiplied both learning rates by."""
@@ -79,7 +85,8 @@ class RecommenderTraining(LightningModule):
                 group["lr"] = rate * factor
             optimizer.zero_grad()
         optimizers[0].param_groups[0]["decay"] = 2 * self.recovery.embedding_l2 / len(batch.ids)
-        value = self._loss(batch)
+        with self.matmul():
+            value = self._loss(batch)
         self.last_loss = value.detach()
         self.manual_backward(value)
         for optimizer in optimizers:

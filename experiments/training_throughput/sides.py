@@ -35,6 +35,7 @@ def autocompress(data: Dataset, fast: bool) -> tuple[float, Scores]:
     from autocompress.compress.plan import Recovery
     from autocompress.models.dcnv2 import DCNv2Shape
     from autocompress.models.recommender import build
+    from autocompress.training.arithmetic import Arithmetic, fastest
     from autocompress.training.fit import FRESH, fit, predict_logits
 
     torch.manual_seed(SEED)
@@ -49,7 +50,7 @@ def autocompress(data: Dataset, fast: bool) -> tuple[float, Scores]:
         soft=None,
         seed=SEED,
         accumulator=FRESH,
-        precision="bf16-mixed" if fast else "32-true",
+        arithmetic=Arithmetic("bf16-mixed") if fast else fastest(data.folder.parent.parent).exact,
         compiled=fast,
     )
     seconds = time.perf_counter() - started

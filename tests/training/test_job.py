@@ -15,6 +15,7 @@ from autocompress.data.sources.ads_simulator import AdsSimulator
 from autocompress.data.store import Dataset, prepare
 from autocompress.errors import UserError
 from autocompress.measure.quality import AUC
+from autocompress.training.arithmetic import Arithmetic
 from autocompress.training.fit import predict_logits
 from autocompress.training.job import FACTS, TENSORS, Job, run
 from autocompress.training.teachers.from_scratch import FromScratch
@@ -30,7 +31,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 def job(dataset: Dataset, **training: Any) -> Job:
     settings = {"epochs": 2, "batch_size": 256, **training}
-    return Job(FromScratch.model_validate({"shape": SHAPE, "training": settings}), dataset, 0, AUC, "32-true")
+    return Job(FromScratch.model_validate({"shape": SHAPE, "training": settings}), dataset, 0, AUC, Arithmetic())
 
 
 def trained(job: Job, folder: Path) -> tuple[Any, Epochs]:

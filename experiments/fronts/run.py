@@ -1,6 +1,6 @@
 """The fronts of the README and those of plain files: searched, stored, and every file checked again from outside.
 
-    python experiments/fronts/run.py              # all ten, about 50 minutes
+    python experiments/fronts/run.py              # all fifteen, about 80 minutes
     python experiments/fronts/run.py kuairand     # one of them; a front that is stored is not searched again
 
 Runs the command line as a person would, in `work/` (not committed). For every file of the front (teacher and landmarks
@@ -8,8 +8,8 @@ too) it compares bytes and sha256 with front.json, writes the test rows with `au
 `autocompress predict` and recomputes AUC with scikit-learn. Stored per data set in `results/<name>/`: front.json,
 front.csv, trials.csv, checked.json, plot.png. Real logs are read from ../shared/data (or DATA).
 
-ads_simulator and kuairand are the README's; the other scenarios run on their synthetic defaults for two minutes each;
-`table_...` know nothing but a path and a label, for three minutes each.
+ads_simulator and kuairand are the README's; the other scenarios run on their synthetic defaults,
+and as `real_...` on real logs; `table_...` know nothing but a path and a label, for three minutes each.
 """
 
 from __future__ import annotations
@@ -41,16 +41,33 @@ SCENARIOS = {
     "personalized": {"interaction": "label"},
     "retrieval": {"interaction": "label"},
 }
+BEAUTY = ["data=amazon_sequences", f"data.root={DATA}/sequences", "data.negatives.each=1"]
+REAL = {
+    "real_ecommerce": ["search=ecommerce", *BEAUTY, "study.minutes=3"],
+    "real_content": ["search=content", "data=kuairand", f"data.root={DATA}/kuairand_pure", "study.minutes=2"],
+    "real_ranking": [
+        "search=ranking", *TABLE[1:], f"data.path={DATA}/kuairand_pure/log_*.parquet", "data.label=is_click",
+        "data.group=user_id",
+    ],
+    "real_personalized": ["search=personalized", *BEAUTY, "study.minutes=6"],
+    "real_retrieval": ["search=retrieval", "data=gowalla", f"data.root={DATA}/gowalla", "study.minutes=3"],
+}  # fmt: skip
 COMMANDS = {
     "ads_simulator": ["search=ads"],
     "kuairand": ["search=ads", "data=kuairand", f"data.root={DATA}/kuairand_pure", "study.minutes=12"],
-    **{name: [f"search={name}", "study.minutes=2"] for name in SCENARIOS},
+    **{name: [f"search={name}"] for name in SCENARIOS},
+    **REAL,
     "table_kuairand": [*TABLE, f"data.path={DATA}/kuairand_pure/log_*.parquet", "data.label=is_click"],
     "table_census": [*TABLE, f"data.path={DATA}/census_income_kdd", "data.label=income_50k"],
     "table_criteo": [*TABLE, f"data.path={DATA}/criteo_raw8k", "data.label=column_1"],
 }
 LABELS = {
     **SCENARIOS,
+    "real_ecommerce": SCENARIOS["personalized"],
+    "real_content": {"click": "is_click", "long_view": "long_view"},
+    "real_ranking": {"is_click": "is_click"},
+    "real_personalized": SCENARIOS["personalized"],
+    "real_retrieval": SCENARIOS["retrieval"],
     "ads_simulator": {"click": "click", "conversion": "conversion"},
     "kuairand": {"click": "is_click", "long_view": "long_view"},
     "table_kuairand": {"is_click": "is_click"},

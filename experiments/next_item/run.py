@@ -1,6 +1,6 @@
 """Does SASRec find the next item of Amazon Beauty better than popularity and item-kNN do?
 
-    python experiments/next_item/run.py      # about 10 minutes on two cores; resumes by model
+    python experiments/next_item/run.py      # about 6 minutes on two cores; resumes by model
 
 The last item of each user is the test, the one before it validation; NDCG@10 and recall@10 over all 12,101 items, those
 that the user took before left out, whole users resampled for the intervals. Popularity counts training pairs. Item-kNN

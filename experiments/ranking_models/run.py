@@ -1,6 +1,6 @@
 """How much of a log's signal does each ranking model find, and how much do several of them together?
 
-    python experiments/ranking_models/run.py            # about 8 minutes on two cores; resumes by set and model
+    python experiments/ranking_models/run.py            # about 4 minutes on two cores; resumes by set and model
 
 Each ranking kind of `conf/teacher` as it is configured there, and `teacher=ensemble`, on two logs: the **synthetic**
 one of `search=ads data.rows=1000000`, and KuaiRand-Pure (../shared/data/kuairand_pure, or DATA/kuairand_pure). Beside

@@ -1,8 +1,7 @@
 """ONNX nodes of a dense part: exported by torch once per architecture, weights swapped in per trial.
 
-Linear layers that are quantized become `QuantizeLinear` (calibrated scale) and ONNX Runtime's
-`MatMulIntegerToFloat`: faster than float, while the same layer as a QDQ pattern is not fused and is slower than float
-(`experiments/operators`).
+A linear layer that is stored in another form (`models/packed_linear.py`) is exported as a plain one, and writes itself
+in its place.
 """
 
 from __future__ import annotations
@@ -15,14 +14,13 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import MethodType
 
-import numpy as np
 import onnx
 import torch
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 from torch import nn
 
 from autocompress.digest import json_digest
-from autocompress.models.quantized_linear import WEIGHT_LEVELS, QuantizedLinear
+from autocompress.models.packed_linear import is_packed
 from autocompress.models.vectors import has_vectors, with_vectors
 from autocompress.storage import new_file
 
@@ -38,59 +36,36 @@ def dense_graph(dense: nn.Module, width: int, cache: Path) -> tuple[list[onnx.No
     `RuntimeError` where the exporter left a parameter of `dense` out of the graph.
     """
     skeleton = _skeleton(dense, width, cache)
-    tensors = {name: value.detach() for name, value in dense.state_dict().items()}
-    quantized = {
-        f"{name}.weight": module for name, module in dense.named_modules() if isinstance(module, QuantizedLinear)
-    }
+    packed = {f"{name}.weight": module for name, module in dense.named_modules() if is_packed(module)}
+    inside = tuple(name.removesuffix("weight") for name in packed)
+    tensors = {name: value.detach() for name, value in dense.state_dict().items() if not name.startswith(inside)}
     # constants that are no parameter of the module (the exporter's own) keep their values
-    initializers = {tensor.name: tensor for tensor in skeleton.graph.initializer if tensor.name not in tensors}
+    known = {*tensors, *(f"{name}{part}" for name in inside for part in ("weight", "bias"))}
+    initializers = {tensor.name: tensor for tensor in skeleton.graph.initializer if tensor.name not in known}
     nodes: list[onnx.NodeProto] = []
     held: set[str] = set()
     for node in skeleton.graph.node:
         parameters = [name for name in node.input if name in tensors]
         held.update(parameters)
-        layer = quantized.get(node.input[1]) if node.op_type == "Gemm" else None
-        if layer is None:
+        weight = node.input[1] if node.op_type == "Gemm" else ""
+        if weight not in packed:
             nodes.append(node)
             swapped = [numpy_helper.from_array(tensors[name].contiguous().numpy(), name) for name in parameters]
         else:
-            more_nodes, swapped = _integer_linear(node, layer)
+            held.add(weight)
+            more_nodes, swapped = packed[weight].graph(weight, node.input[0], node.output[0])
             nodes += more_nodes
         initializers |= {tensor.name: tensor for tensor in swapped}
-    if left_out := sorted(set(tensors) - held):
+    if left_out := sorted({*tensors, *packed} - held):
         raise RuntimeError(f"the exported graph does not hold {left_out[0]}: its weights cannot be swapped")
     return nodes, list(initializers.values())
-
-
-def _integer_linear(
-    node: onnx.NodeProto, layer: QuantizedLinear
-) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
-    name = node.input[1]
-    scales = layer.weight_scales()
-    codes = torch.round(layer.weight.detach() / scales[:, None]).clamp(-WEIGHT_LEVELS, WEIGHT_LEVELS)
-    arrays = {
-        f"{name}.int8": codes.to(torch.int8).T.contiguous().numpy(),
-        f"{name}.scales": scales.numpy(),
-        f"{name}.input_scale": np.array(layer.scale, dtype=np.float32),
-        f"{name}.input_zero": np.array(layer.zero_point, dtype=np.uint8),
-    }
-    inputs = [f"{name}.input", f"{name}.int8", f"{name}.input_scale", f"{name}.scales", f"{name}.input_zero", ""]
-    if layer.bias is not None:
-        arrays[f"{name}.bias"] = layer.bias.detach().numpy()
-        inputs.append(f"{name}.bias")
-    quantize = [node.input[0], f"{name}.input_scale", f"{name}.input_zero"]
-    nodes = [
-        helper.make_node("QuantizeLinear", quantize, [f"{name}.input"]),
-        helper.make_node("MatMulIntegerToFloat", inputs, list(node.output), domain="com.microsoft"),
-    ]
-    return nodes, [numpy_helper.from_array(value, key) for key, value in arrays.items()]
 
 
 def _floating(dense: nn.Module) -> nn.Module:
     """A copy in eval mode with plain linear layers, for the exporter."""
     plain = copy.deepcopy(dense).eval()
     for name, module in list(plain.named_modules()):
-        if isinstance(module, QuantizedLinear):
+        if is_packed(module):
             linear = nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)
             parent, _, leaf = name.rpartition(".")
             setattr(plain.get_submodule(parent), leaf, linear)

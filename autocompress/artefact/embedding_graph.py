@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from autocompress.models.embedding import EmbeddingBank, ListInput
-from autocompress.models.row_quantization import codes, row_scales
-
-Graph = tuple[list[onnx.NodeProto], list[onnx.TensorProto]]
+from autocompress.models.packed_linear import Graph
+from autocompress.models.row_quantization import codes, pack, row_scales
+from autocompress.models.unpacking import unpacking
 
 
 def embedding_graph(bank: EmbeddingBank, ids: str, numbers: str, output: str) -> Graph:
@@ -138,40 +138,16 @@ def _stored(table: str, bank: EmbeddingBank, index: int) -> list[onnx.TensorProt
         group = bank.group_scales(index)
         assert group is not None
         scales, kept = group.repeat_interleave(rows)[:, None], []
-    packed = codes(values, scales, bank.bits).to(torch.int8).numpy()
-    if bank.bits == 8:
-        return [_tensor(table, packed), *kept]
-    constants = {"mask": np.uint8(15), "shift": np.uint8(4), "zero": np.uint8(8), "one": np.float32(1.0)}
-    named = [_tensor(f"{table}.{name}", np.array(value)) for name, value in constants.items()]
-    if values.shape[1] % 2:
-        named.append(_tensor(f"{table}.dims", np.arange(values.shape[1], dtype=np.int64)))
-    return [_tensor(table, pack_nibbles(packed)), *named, *kept]
+    packed = _tensor(table, pack(codes(values, scales, bank.bits), bank.bits))
+    return [packed, *unpacking(table, bank.bits, values.shape[1])[1], *kept]
 
 
 def _looked_up(table: str, bank: EmbeddingBank, index: int, rows: str, name: str) -> Graph:
     """From `rows` (indices) to `<name>.found`: float rows of a group of tables, scaled by row but not yet by table."""
     if bank.bits is None:
         return [helper.make_node("Gather", [table, rows], [f"{name}.found"])], []
-    if bank.bits == 8:
-        nodes = [
-            helper.make_node("Gather", [table, rows], [f"{name}.codes"]),
-            helper.make_node("Cast", [f"{name}.codes"], [f"{name}.levels"], to=TensorProto.FLOAT),
-        ]
-    else:
-        nibbles = [f"{name}.low", f"{name}.high"]
-        nodes = [
-            helper.make_node("Gather", [table, rows], [f"{name}.bytes"]),
-            helper.make_node("BitwiseAnd", [f"{name}.bytes", f"{table}.mask"], [nibbles[0]]),
-            helper.make_node("BitShift", [f"{name}.bytes", f"{table}.shift"], [nibbles[1]], direction="RIGHT"),
-            helper.make_node("Concat", nibbles, [f"{name}.codes"], axis=-1),
-        ]
-        source = f"{name}.codes"
-        if bank.groups[index][0] % 2:
-            source = f"{name}.used"
-            nodes.append(helper.make_node("Gather", [f"{name}.codes", f"{table}.dims"], [source], axis=-1))
-        nodes.append(
-            helper.make_node("DequantizeLinear", [source, f"{table}.one", f"{table}.zero"], [f"{name}.levels"])
-        )
+    nodes = [helper.make_node("Gather", [table, rows], [f"{name}.bytes"])]
+    nodes += unpacking(table, bank.bits, bank.groups[index][0], f"{name}.bytes", name)[0]
     if bank.table_scales is not None:
         nodes[-1].output[0] = f"{name}.found"
         return nodes, []
@@ -181,19 +157,6 @@ def _looked_up(table: str, bank: EmbeddingBank, index: int, rows: str, name: str
         helper.make_node("Mul", [f"{name}.levels", f"{name}.scale"], [f"{name}.found"]),
     ]
     return nodes, []
-
-
-def pack_nibbles(values: NDArray[np.int8]) -> NDArray[np.uint8]:
-    """Codes (rows, d) in [-8, 7] to bytes (rows, ceil(d / 2)): the first half in the low nibbles, + 8 each.
-
-    An odd d is padded with a zero code at the end.
-    """
-    if values.shape[1] % 2:
-        values = np.pad(values, ((0, 0), (0, 1)))
-    half = values.shape[1] // 2
-    nibbles = (values + 8).astype(np.uint8)
-    packed: NDArray[np.uint8] = nibbles[:, :half] | (nibbles[:, half:] << np.uint8(4))
-    return packed
 
 
 def _tensor(name: str, values: NDArray[np.generic]) -> onnx.TensorProto:

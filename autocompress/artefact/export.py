@@ -11,9 +11,10 @@ import torch
 from onnx import TensorProto, helper
 
 from autocompress.artefact.dense_graph import INPUT, OUTPUT, VECTORS, dense_graph
-from autocompress.artefact.embedding_graph import Graph, embedding_graph
+from autocompress.artefact.embedding_graph import embedding_graph
 from autocompress.artefact.runtime import open_session, score
 from autocompress.data.inputs import Inputs, clip_ids
+from autocompress.models.packed_linear import Graph
 from autocompress.models.recommender import Recommender, tensors
 from autocompress.models.vectors import has_vectors
 from autocompress.schema import Schema

@@ -15,6 +15,7 @@ import torch_pruning as tp
 from pydantic import Field as Limits
 from torch import nn
 
+from autocompress.compress.calibration import loss_gradients
 from autocompress.compress.transform import Context, Record
 from autocompress.models.heads.head import gives_logits
 from autocompress.models.recommender import Recommender
@@ -128,36 +129,31 @@ def _readers(dense: nn.Module, width: int, name: str) -> list[tuple[nn.Linear, l
 
 def _scores(model: Recommender, context: Context, importance: str, names: list[str]) -> dict[str, torch.Tensor]:
     dense = model.dense
+    layer_names = {module: name for name, module in dense.named_modules()}
     activity: dict[str, torch.Tensor] = {}
-    if importance == "gradient":
-        dense.zero_grad(set_to_none=True)
-        logits = dense(model.bank(context.ids, context.numbers).detach())
-        value = nn.functional.binary_cross_entropy_with_logits(logits, context.labels)
-        torch.autograd.backward(value)
-    elif importance == "activation":
+    gradients = loss_gradients(model, context) if importance == "gradient" else {}
+    if importance == "activation":
         activity = _mean_activity(model, context, names)
+
+    def weighed(layer: nn.Linear) -> torch.Tensor:
+        weight = layer.weight.detach()
+        return weight * gradients[f"{layer_names[layer]}.weight"] if gradients else weight
+
     scores = {}
     for name in names:
         layer = _linear(dense, name)
-        out = layer.weight if importance != "gradient" else layer.weight * _gradient(layer)
-        score = out.detach().abs().sum(1) if importance == "gradient" else out.detach().square().sum(1)
+        out = weighed(layer)
+        score = out.abs().sum(1) if importance == "gradient" else out.square().sum(1)
         if importance == "activation":
             score = torch.zeros_like(score)
         for reader, columns in _readers(dense, model.bank.width, name):
-            read = reader.weight if importance != "gradient" else reader.weight * _gradient(reader)
-            part = read.detach()[:, columns]
+            part = weighed(reader)[:, columns]
             if importance == "activation":
                 score = score + activity[name] * part.norm(dim=0)
             else:
                 score = score + (part.abs() if importance == "gradient" else part.square()).sum(0)
         scores[name] = score
-    dense.zero_grad(set_to_none=True)
     return scores
-
-
-def _gradient(layer: nn.Linear) -> torch.Tensor:
-    assert layer.weight.grad is not None
-    return layer.weight.grad
 
 
 def _mean_activity(model: Recommender, context: Context, names: list[str]) -> dict[str, torch.Tensor]:

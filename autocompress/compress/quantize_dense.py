@@ -1,20 +1,24 @@
-"""Dense layers in int8: calibrated static activation ranges, one weight scale per output channel.
+"""Dense layers in fewer bits: int8 with static or per-row activation scales, or weights alone in 16, 8 or 4 bits.
 
-Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR
-2018. The task head stays in float: it is a few hundred bytes and its rounding would show in every score.
+Static scales: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+Inference", CVPR 2018. The task head stays in float: it is a few hundred bytes and its rounding would show in every
+score.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
+from pydantic import model_validator
 from torch import nn
 
+from autocompress.compress.calibration import inputs_of_layers
 from autocompress.compress.transform import Context, Record
-from autocompress.models.heads.head import gives_logits
 from autocompress.models.quantized_linear import QuantizedLinear
 from autocompress.models.recommender import Recommender
+from autocompress.models.row_scaled_linear import RowScaledLinear
+from autocompress.models.weight_only_linear import WeightOnlyLinear
 from autocompress.schema import Frozen
 
 TAIL = {"minmax": 0.0, "percentile": 1e-4}
@@ -22,27 +26,45 @@ TAIL = {"minmax": 0.0, "percentile": 1e-4}
 
 
 class QuantizeDense(Frozen):
-    """Every linear layer but those whose outputs are logits, at 8 bits."""
+    """Every linear layer but those whose outputs are logits, its weights at `bits` bits.
+
+    `activations`: `static`, uint8 by a range that is calibrated (`calibration`); `row`, int8 by the largest magnitude
+    of each row; `float`, as they are: the file shrinks, the arithmetic stays. Integers multiply 8 bits alone.
+    """
 
     kind: Literal["quantize_dense"] = "quantize_dense"
-    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "quantize_tables"})
-    bits: Literal[8] = 8
+    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "low_rank", "quantize_tables"})
+    bits: Literal[16, 8, 4] = 8
+    activations: Literal["static", "row", "float"] = "static"
     calibration: Literal["minmax", "percentile"] = "percentile"
 
+    @model_validator(mode="after")
+    def _integers_have_eight_bits(self) -> Self:
+        if self.activations != "float" and self.bits != 8:
+            raise ValueError(f"bits {self.bits} needs activations=float: integers are multiplied at 8 bits")
+        return self
+
     def apply(self, model: Recommender, context: Context) -> Record:
-        """Record: `ranges`, {layer: [low, high]} of each quantized layer's input."""
-        ranges = _input_ranges(model, context, TAIL[self.calibration])
-        record: Record = {"ranges": ranges}
+        """Record: `layers`, those that are quantized, and for static scales `ranges`, [low, high] of their inputs."""
+        seen = inputs_of_layers(model, context)
+        record: Record = {"layers": list(seen)}
+        if self.activations == "static":
+            record["ranges"] = {name: _range(inputs, TAIL[self.calibration]) for name, inputs in seen.items()}
         self.restore(model, record)
         return record
 
     def restore(self, model: Recommender, record: Record) -> None:
         """Replaces the recorded layers."""
-        for name, (low, high) in record["ranges"].items():
+        for name in record["layers"]:
             parent, _, leaf = name.rpartition(".")
             linear = model.dense.get_submodule(name)
             assert isinstance(linear, nn.Linear)
-            setattr(model.dense.get_submodule(parent), leaf, QuantizedLinear(linear, low, high))
+            setattr(model.dense.get_submodule(parent), leaf, self._packed(linear, record.get("ranges", {}).get(name)))
+
+    def _packed(self, linear: nn.Linear, ends: list[float] | None) -> nn.Module:
+        if self.activations == "row":
+            return RowScaledLinear(linear)
+        return WeightOnlyLinear(linear, self.bits) if ends is None else QuantizedLinear(linear, *ends)
 
     def keeps(self) -> str | None:
         """Nothing is removed."""
@@ -53,26 +75,8 @@ class QuantizeDense(Frozen):
         return self.bits
 
 
-def _input_ranges(model: Recommender, context: Context, tail: float) -> dict[str, list[float]]:
-    seen: dict[str, torch.Tensor] = {}
-    hooks = []
-    for name, module in model.dense.named_modules():
-        if isinstance(module, nn.Linear) and not gives_logits(name):
-
-            def remember(_: nn.Module, inputs: tuple[torch.Tensor], name: str = name) -> None:
-                seen[name] = inputs[0].detach().float().flatten()
-
-            hooks.append(module.register_forward_pre_hook(remember))
-    training = model.training
-    model.eval()
-    with torch.no_grad():
-        model(context.ids, context.numbers)
-    model.train(training)
-    for hook in hooks:
-        hook.remove()
-    ranges = {}
-    for name, values in seen.items():
-        outside = max(1, int(tail * values.numel()))
-        low, high = values.kthvalue(outside).values, values.kthvalue(values.numel() - outside + 1).values
-        ranges[name] = [float(low), float(high)]
-    return ranges
+def _range(inputs: torch.Tensor, tail: float) -> list[float]:
+    values = inputs.flatten()
+    outside = max(1, int(tail * values.numel()))
+    low, high = values.kthvalue(outside).values, values.kthvalue(values.numel() - outside + 1).values
+    return [float(low), float(high)]

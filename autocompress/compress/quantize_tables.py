@@ -1,4 +1,4 @@
-"""Embedding values in 8 or 4 bits, packed in the file, with one fp16 scale per row or one scale per field.
+"""Embedding values in 8, 4 or 2 bits, packed in the file, with one fp16 scale per row or one scale per field.
 
 Guan et al., arXiv:1911.02079 (rows). Training afterwards sees the quantized values (straight-through gradients), so
 recovery is quantization-aware.
@@ -20,8 +20,8 @@ class QuantizeTables(Frozen):
     """Every table at `bits` bits per value; `granularity` says what shares a scale."""
 
     kind: Literal["quantize_tables"] = "quantize_tables"
-    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "quantize_tables"})
-    bits: Literal[8, 4] = 8
+    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "low_rank", "quantize_tables"})
+    bits: Literal[8, 4, 2] = 8
     granularity: Literal["row", "field"] = "row"
 
     def apply(self, model: Recommender, context: Context) -> Record:

@@ -6,8 +6,12 @@ lookup, at the price of coarser small rows.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+ZERO = {4: 8.0, 2: 1.5}
+"""What is added to a packed code, so that none is negative."""
 SMALLEST = 2.0**-14
 """fp16's smallest normal number: the scale of an all-zero row, which must not divide by zero."""
 SHRINKS = (1.0, 0.9, 0.8, 0.7)
@@ -18,9 +22,9 @@ FIELD_SHRINKS = tuple(1.2**-power for power in range(14))
 """Candidates for a whole field, down to a twelfth: the largest row of a table says little about the others."""
 
 
-def levels(bits: int) -> int:
-    """Largest code: 127 at 8 bits, 7 at 4 bits."""
-    return int(2 ** (bits - 1) - 1)
+def levels(bits: int) -> float:
+    """Largest code: 127 at 8 bits, 7 at 4, and 1.5 at 2 bits, where a code of zero would leave one of four unused."""
+    return 1.5 if bits == 2 else 2.0 ** (bits - 1) - 1
 
 
 def row_scales(rows: torch.Tensor, bits: int) -> torch.Tensor:
@@ -48,9 +52,27 @@ def field_scale(rows: torch.Tensor, weights: torch.Tensor, bits: int) -> float:
 
 
 def codes(rows: torch.Tensor, scales: torch.Tensor, bits: int) -> torch.Tensor:
-    """Integer codes of `rows` as floats, in [-levels, levels]."""
+    """Codes of `rows` as floats, in [-levels, levels], one apart."""
     top = levels(bits)
-    return torch.round(rows / scales).clamp_(-top, top)
+    found = rows / scales
+    return (found.floor_().add_(0.5) if bits == 2 else found.round_()).clamp_(-top, top)
+
+
+def pack(values: torch.Tensor, bits: int) -> NDArray[np.int8] | NDArray[np.uint8]:
+    """Codes (rows, d) of `bits` bits as they are stored: int8 (rows, d) at 8, else uint8 (rows, ceil(d bits / 8)).
+
+    A byte holds 8 / bits codes, each plus `ZERO`: the first part of a row in the lowest bits of all its bytes, the next
+    part in the next bits. A row is padded to whole bytes.
+    """
+    if bits == 8:
+        whole: NDArray[np.int8] = values.to(torch.int8).numpy()
+        return whole
+    parts = 8 // bits
+    padded = np.pad(values.numpy(), ((0, 0), (0, -values.shape[1] % parts))) + ZERO[bits]
+    packed = np.zeros((len(padded), padded.shape[1] // parts), dtype=np.uint8)
+    for part, codes_of_part in enumerate(np.split(padded.astype(np.uint8), parts, axis=1)):
+        packed |= codes_of_part << np.uint8(part * bits)
+    return packed
 
 
 def fake_quantize_rows(rows: torch.Tensor, bits: int, scales: torch.Tensor | None = None) -> torch.Tensor:

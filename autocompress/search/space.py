@@ -97,7 +97,23 @@ def check_spaces(spaces: Spaces) -> Spaces:
             required = [key for key, field in models[name].model_fields.items() if field.is_required()]
             if absent := [key for key in required if key not in space]:
                 raise UserError(f"search_spaces.{name}: lacks the knob {absent[0]}, which has no default")
+    _check_together([kind for kind in spaces if kind in family.members(PACKAGE) and _always(spaces[kind])])
     return spaces
+
+
+def _always(space: Mapping[str, Knob]) -> bool:
+    return space.get(WHEN, True) in (True, [True])
+
+
+def _check_together(kinds: Sequence[str]) -> None:
+    """`UserError` naming two kinds that every plan would hold and none may."""
+    for place, second in enumerate(kinds):
+        for first in kinds[:place]:
+            if legal_order([first, second]) is None:
+                raise UserError(
+                    f"search_spaces: no plan may hold both {first} and {second}: leave one out, or set "
+                    f"search_spaces.{second}.{WHEN}=false"
+                )
 
 
 def _models() -> dict[str, type[Frozen]]:
@@ -135,34 +151,36 @@ def student_knobs(spaces: Spaces, teacher: Shape) -> dict[str, Knob]:
 def suggest(trial: BaseTrial, spaces: Spaces, teacher: Shape, recoveries: Iterable[Recovery]) -> Plan:
     """A plan: everything applied in the first stage, then one stage per entry of `recoveries` (growing data).
 
-    Every parameter is called `<space>.<knob>`; the knobs of a method exist only where it is chosen.
+    Every parameter is called `<space>.<knob>`; the knobs of a method exist only where it is chosen, and a method is not
+    asked for where no plan may hold it beside those that stand before it in the space.
     """
-    transforms = []
-    for kind in legal_order(kind for kind in spaces if kind in family.members(PACKAGE)):
-        knobs = dict(spaces[kind])
-        if _suggest(trial, f"{kind}.{WHEN}", knobs.pop(WHEN, True)):
-            transforms.append(family.parse(PACKAGE, {"kind": kind, **_suggest_all(trial, kind, knobs)}))
-    chosen = _suggest_all(trial, STUDENT, student_knobs(spaces, teacher))
-    student = changed(teacher, {knob: value for knob, value in chosen.items() if value != KEPT})
+    chosen: dict[str, Transform] = {}
+    for kind in spaces:
+        if kind in family.members(PACKAGE) and legal_order([*chosen, kind]) is not None:
+            knobs = dict(spaces[kind])
+            if _suggest(trial, f"{kind}.{WHEN}", knobs.pop(WHEN, True)):
+                made = family.parse(PACKAGE, {"kind": kind, **_suggest_all(trial, kind, knobs)})
+                chosen[kind] = cast(Transform, made)
+    transforms = tuple(chosen[kind] for kind in legal_order(chosen) or ())
+    shape = _suggest_all(trial, STUDENT, student_knobs(spaces, teacher))
+    student = changed(teacher, {knob: value for knob, value in shape.items() if value != KEPT})
     objective = Objective(**_suggest_all(trial, "distillation", spaces.get("distillation", {})))
     training = _suggest_all(trial, "recovery", spaces.get("recovery", {}))
     stages = []
     for index, recovery in enumerate(recoveries):
         trained = recovery.model_copy(update={**training, "objective": objective})
-        stages.append(
-            Stage(transforms=tuple(cast(list[Transform], transforms)) if index == 0 else (), recovery=trained)
-        )
+        stages.append(Stage(transforms=transforms if index == 0 else (), recovery=trained))
     return Plan(student=student, stages=tuple(stages))
 
 
-def legal_order(kinds: Iterable[str]) -> list[str]:
-    """The kinds in an order in which each may follow all before it; `ValueError` where there is none."""
+def legal_order(kinds: Iterable[str]) -> list[str] | None:
+    """The kinds in an order in which each may follow all before it; None where there is none."""
     left, order = sorted(kinds), []
     known = cast(Mapping[str, type[Transform]], family.members(PACKAGE))
     while left:
         first = next((k for k in left if all(k in known[other].follows for other in left if other != k)), None)
         if first is None:
-            raise ValueError(f"no legal order of {', '.join(left)}")
+            return None
         left.remove(first)
         order.append(first)
     return order

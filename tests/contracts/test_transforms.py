@@ -44,13 +44,28 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"ratio": 0.5, "importance": "gradient"},
         {"ratio": 0.4, "importance": "activation", "scope": "global"},
     ),
+    "low_rank": ({"keep": 0.5}, {"keep": 0.6, "weighted": False}),
     "quantize_tables": (
         {"bits": 8},
         {"bits": 4},
+        {"bits": 2},
+        {"bits": 2, "granularity": "field"},
         {"bits": 8, "granularity": "field"},
         {"bits": 4, "granularity": "field"},
     ),
-    "quantize_dense": ({"calibration": "minmax"}, {"calibration": "percentile"}),
+    "weights": (
+        {"sparsity": 0.6},
+        {"sparsity": 0.9, "importance": "gradient", "scope": "global"},
+        {"sparsity": 0.5, "pattern": "2:4"},
+    ),
+    "quantize_dense": (
+        {"calibration": "minmax"},
+        {"calibration": "percentile"},
+        {"activations": "row"},
+        {"activations": "float", "bits": 16},
+        {"activations": "float", "bits": 8},
+        {"activations": "float", "bits": 4},
+    ),
 }
 """Knobs that really change the model; a test says that no method is without."""
 
@@ -66,6 +81,14 @@ PAIRS = list(product(KINDS, repeat=2))
 LONGER = [order for length in range(3, len(KINDS) + 1) for order in permutations(KINDS, length)]
 LEGAL = [order for order in [*PAIRS, *LONGER] if is_legal(order)]
 ILLEGAL = [order for order in PAIRS if not is_legal(order)]
+
+
+def together(kind: str) -> list[str]:
+    """A method and all others, in turn, that a plan may hold beside those before them, in a legal order."""
+    held = [kind]
+    for other in sorted(set(KINDS) - {kind}):
+        held += [other] if legal_order([*held, other]) is not None else []
+    return legal_order(held) or []
 
 
 def example(kind: str) -> Transform:
@@ -189,8 +212,9 @@ def test_a_row_scores_the_same_whatever_rows_stand_beside_it(
     assert_rows_are_independent(exported(model), model)
 
 
-def test_a_row_scores_the_same_with_everything_applied(exported: Exporter) -> None:
-    model, _ = applied(*(example(kind) for kind in legal_order(KINDS)))
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_row_scores_the_same_with_everything_applied_that_goes_together(kind: str, exported: Exporter) -> None:
+    model, _ = applied(*(example(each) for each in together(kind)))
     assert_rows_are_independent(exported(model), model)
 
 
@@ -233,8 +257,10 @@ def test_it_may_follow_only_methods_that_exist(kind: str) -> None:
     assert set(KINDS[kind].follows) <= set(KINDS)
 
 
-def test_all_methods_together_have_a_legal_order() -> None:
-    assert is_legal(tuple(legal_order(KINDS)))
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_method_goes_together_with_others_in_some_order(kind: str) -> None:
+    assert len(together(kind)) > len(KINDS) / 2
+    assert is_legal(tuple(together(kind)))
 
 
 # what a method's file must hold, beside being smaller
@@ -262,7 +288,7 @@ def test_pruned_ids_read_the_mean_of_what_was_pruned_weighted_by_frequency() -> 
     torch.testing.assert_close(model.bank.table(0)[1:], before.table(0)[1:kept])
 
 
-@pytest.mark.parametrize(("bits", "dtype", "columns"), [(8, np.int8, 8), (4, np.uint8, 4)])
+@pytest.mark.parametrize(("bits", "dtype", "columns"), [(8, np.int8, 8), (4, np.uint8, 4), (2, np.uint8, 2)])
 @pytest.mark.parametrize("granularity", ["row", "field"])
 def test_quantized_tables_are_packed_with_no_float_copy_left(
     bits: int, dtype: type[np.generic], columns: int, granularity: str, exported: Exporter
@@ -293,6 +319,82 @@ def test_every_dense_layer_but_the_head_is_int8_in_the_file(exported: Exporter) 
         assert f"{name}.weight" not in stored
     matrices = [name for name, value in stored.items() if value.dtype == np.float32 and value.ndim == 2]
     assert sorted(matrices) == ["head.weight", "table_0"]
+
+
+@pytest.mark.parametrize(("bits", "share"), [(16, 0.5), (8, 0.25), (4, 0.125)])
+def test_weights_alone_take_their_bits_in_the_file(bits: int, share: float, exported: Exporter) -> None:
+    model, (record,) = applied(transform("quantize_dense", {"activations": "float", "bits": bits}))
+    stored = initializers(exported(model))
+    layers = [new_model().dense.get_submodule(name) for name in record["layers"]]
+    weights = sum(layer.weight.numel() for layer in layers if isinstance(layer, torch.nn.Linear))
+    packed = [value for name, value in stored.items() if name.endswith((".half", ".codes"))]
+    assert len(packed) == len(layers)
+    assert sum(value.nbytes for value in packed) == pytest.approx(4 * weights * share, rel=0.03)
+    assert sorted(name for name, value in stored.items() if value.dtype == np.float32 and value.ndim == 2) == [
+        "head.weight",
+        "table_0",
+    ]
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_low_rank_factors_hold_the_share_of_weights_that_is_kept(weighted: bool, exported: Exporter) -> None:
+    model, (record,) = applied(transform("low_rank", {"keep": 0.5, "weighted": weighted}))
+    stored, whole = initializers(exported(model)), initializers(exported(new_model(), "whole"))
+    assert record["ranks"]
+    for name, rank in record["ranks"].items():
+        out, into = whole[f"{name}.weight"].shape
+        assert stored[f"{name}.0.weight"].shape == (rank, into)
+        assert stored[f"{name}.1.weight"].shape == (out, rank)
+        assert abs(rank - 0.5 * out * into / (out + into)) <= 4
+        assert f"{name}.weight" not in stored
+
+
+def test_low_rank_weighted_by_activations_is_nearer_on_them_than_a_plain_svd() -> None:
+    context = new_context()
+    wanted = logits_of(new_model(), context)
+    errors = []
+    for weighted in (True, False):
+        model = new_model()
+        transform("low_rank", {"keep": 0.3, "weighted": weighted}).apply(model, context)
+        errors.append(float((logits_of(model, context) - wanted).detach().square().mean()))
+    assert errors[0] < errors[1]
+
+
+@pytest.mark.parametrize("knobs", EXAMPLES["weights"], ids=str)
+def test_only_weights_that_stay_are_in_the_file(knobs: dict[str, Any], exported: Exporter) -> None:
+    model, (record,) = applied(transform("weights", knobs))
+    stored, whole = initializers(exported(model)), initializers(exported(new_model(), "whole"))
+    kept = bridges = 0
+    for name in record["layers"]:
+        assert f"{name}.weight" not in stored
+        mask = model.dense.get_submodule(name).get_buffer("mask")
+        kept += int(mask.sum())
+        places = np.cumsum(stored[f"{name}.weight.gaps"].astype(np.int64))
+        dense = np.zeros(mask.numel(), dtype=np.float32)
+        dense[places] = stored[f"{name}.weight.values"]
+        bridges += len(places) - int(mask.sum())
+        wanted = whole[f"{name}.weight"].astype(np.float16).astype(np.float32) * mask.numpy()
+        np.testing.assert_array_equal(dense.reshape(mask.shape), wanted)
+        assert stored[f"{name}.weight.gaps"].dtype == np.uint8
+    shapes = [whole[f"{name}.weight"].shape for name in record["layers"]]
+    # of what is left over when the inputs are divided by four, all stay
+    over = sum(out * (into % 4) for out, into in shapes) if "pattern" in knobs else 0
+    total = sum(out * into for out, into in shapes) - over
+    assert kept == pytest.approx((1 - knobs["sparsity"]) * total + over, abs=len(shapes) + 1)
+    assert bridges < 0.1 * kept
+
+
+def test_of_every_four_weights_two_stay() -> None:
+    model, (record,) = applied(transform("weights", {"sparsity": 0.5, "pattern": "2:4"}))
+    for name in record["layers"]:
+        mask = model.dense.get_submodule(name).get_buffer("mask")
+        whole = mask.shape[1] // 4 * 4
+        assert (mask[:, :whole].reshape(len(mask), -1, 4).sum(dim=2) == 2).all()
+
+
+def test_integers_at_other_bits_are_refused() -> None:
+    with pytest.raises(ValidationError, match="bits 4 needs activations=float"):
+        transform("quantize_dense", {"bits": 4})
 
 
 @pytest.mark.parametrize("knobs", EXAMPLES["channels"], ids=lambda knobs: str(knobs["importance"]))

@@ -8,15 +8,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocompress.artefact.embedding_graph import pack_nibbles
 from autocompress.models.embedding import EmbeddingBank
-from autocompress.models.row_quantization import codes, fake_quantize_rows, field_scale, levels, row_scales
+from autocompress.models.row_quantization import codes, fake_quantize_rows, field_scale, levels, pack, row_scales
 
 fields = st.lists(st.tuples(st.integers(1, 9), st.sampled_from([1, 2, 3, 4, 8])), min_size=1, max_size=6)
 tables = st.tuples(
     st.integers(1, 12), st.integers(1, 9), st.sampled_from([0.0, 1e-6, 1e-3, 1.0, 100.0]), st.integers(0, 99)
 )
-bits = pytest.mark.parametrize("bits", [4, 8])
+bits = pytest.mark.parametrize("bits", [2, 4, 8])
 
 
 def rows_of(shape: tuple[int, int, float, int]) -> torch.Tensor:
@@ -72,8 +71,9 @@ def test_a_rows_scale_is_positive_and_exact_in_fp16(bits: int, shape: tuple[int,
 def test_codes_fit_their_bits_and_are_whole(bits: int, shape: tuple[int, int, float, int]) -> None:
     rows = rows_of(shape)
     found = codes(rows, row_scales(rows, bits), bits)
-    assert found.abs().max() <= levels(bits) == 2 ** (bits - 1) - 1
-    assert torch.equal(found, found.round())
+    assert found.abs().max() <= levels(bits) == (1.5 if bits == 2 else 2 ** (bits - 1) - 1)
+    place = found + (0.5 if bits == 2 else 0.0)
+    assert torch.equal(place, place.round())
 
 
 @given(tables)
@@ -130,9 +130,19 @@ def test_gradients_pass_quantization_unchanged(bits: int) -> None:
 @given(st.integers(0, 6), st.integers(1, 9), st.integers(0, 99))
 def test_packed_nibbles_unpack_to_the_codes(rows: int, dim: int, seed: int) -> None:
     values = np.random.default_rng(seed).integers(-8, 8, (rows, dim)).astype(np.int8)
-    packed = pack_nibbles(values)
+    packed = pack(torch.from_numpy(values).float(), 4)
     assert packed.dtype == np.uint8
     assert packed.shape == (rows, (dim + 1) // 2)
     unpacked = np.concatenate([packed & 15, packed >> 4], axis=1).astype(np.int8) - 8
     np.testing.assert_array_equal(unpacked[:, :dim], values)
     assert (unpacked[:, dim:] == 0).all()
+
+
+@given(st.integers(0, 6), st.integers(1, 9), st.integers(0, 99))
+def test_four_codes_of_two_bits_lie_in_a_byte(rows: int, dim: int, seed: int) -> None:
+    values = np.random.default_rng(seed).integers(0, 4, (rows, dim)) - 1.5
+    packed = pack(torch.from_numpy(values).float(), 2)
+    assert packed.dtype == np.uint8
+    assert packed.shape == (rows, (dim + 3) // 4)
+    unpacked = np.concatenate([(packed >> 2 * part) & 3 for part in range(4)], axis=1) - 1.5
+    np.testing.assert_array_equal(unpacked[:, :dim], values)

@@ -96,6 +96,20 @@ def test_a_student_may_keep_what_the_teacher_has_whatever_that_is() -> None:
     assert plan(space, {"student.tower": "[64]"}).student.tower == (64,)
 
 
+def test_a_method_that_goes_with_no_chosen_one_is_not_asked_for() -> None:
+    space = {"weights": {"when": [True, False], "sparsity": 0.5}, "quantize_dense": {"when": [True, False]}}
+    asked = FixedTrial({"weights.when": True})
+    made = suggest(asked, spaces(space), TEACHER, RUNGS)
+    assert [each.kind for each in made.transforms()] == ["weights"]
+    both = suggest(FixedTrial({"weights.when": False, "quantize_dense.when": True}), spaces(space), TEACHER, RUNGS)
+    assert [each.kind for each in both.transforms()] == ["quantize_dense"]
+
+
+def test_two_methods_that_no_plan_may_hold_are_named() -> None:
+    with pytest.raises(UserError, match="no plan may hold both weights and quantize_dense: leave one out, or set"):
+        spaces({"weights": {"sparsity": 0.5}, "quantize_dense": {"when": [True]}})
+
+
 def test_only_the_student_may_keep_what_the_teacher_has() -> None:
     with pytest.raises(UserError, match=r"search_spaces\.rows\.keep: 'teacher' does not fit"):
         spaces({"rows": {"keep": [0.5, "teacher"]}})
@@ -203,8 +217,14 @@ def test_what_stands_for_nothing_is_refused_by_its_key(content: dict[str, Any], 
 @pytest.mark.parametrize(
     "kinds", [c for n in range(1, 5) for c in combinations(sorted(members(PACKAGE)), n)], ids="-".join
 )
-def test_any_methods_together_get_an_order_that_a_plan_accepts(kinds: tuple[str, ...]) -> None:
+def test_any_methods_together_get_an_order_that_a_plan_accepts_or_two_of_them_exclude_each_other(
+    kinds: tuple[str, ...],
+) -> None:
     order = legal_order(kinds)
+    if order is None:
+        follows = {kind: members(PACKAGE)[kind].follows for kind in kinds}  # type: ignore[attr-defined]
+        assert any(one not in follows[two] and two not in follows[one] for one, two in combinations(kinds, 2))
+        return
     assert sorted(order) == sorted(kinds)
     assert legal_order(reversed(kinds)) == order
     for n, kind in enumerate(order):

@@ -1,0 +1,99 @@
+"""Dense layers as products of two thin ones, from an SVD, weighted by the activations that the layer sees.
+
+An SVD of W keeps what is large in W; what counts is W x, so W is multiplied by a square root of the inputs' second
+moments first (Chen et al., "DRONE: Data-aware Low-rank Compression", NeurIPS 2021). The task heads stay whole.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field as Limits
+from torch import nn
+
+from autocompress.compress.calibration import inputs_of_layers
+from autocompress.compress.transform import Context, Record
+from autocompress.models.recommender import Recommender
+from autocompress.schema import Frozen
+
+MULTIPLE = 8
+"""Ranks are rounded to it: vector instructions work on 8 or 16 numbers at a time."""
+RIDGE = 1e-4
+"""Added to the second moments, as a share of their mean: inputs that are never seen still count a little."""
+
+
+class LowRank(Frozen):
+    """Every linear layer but those whose outputs are logits keeps the share `keep` of its weights, in two factors.
+
+    A layer of which that is less than one rank of `MULTIPLE`, or no less than it has, stays as it is.
+    """
+
+    kind: Literal["low_rank"] = "low_rank"
+    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels"})
+    keep: float = Limits(gt=0.0, lt=1.0)
+    weighted: bool = Limits(True, description="by the activations of a sample, else a plain SVD")
+
+    def apply(self, model: Recommender, context: Context) -> Record:
+        """Record: `ranks`, {layer: rank} of every layer that is replaced."""
+        seen = inputs_of_layers(model, context)
+        ranks = {}
+        with torch.no_grad():
+            for name, inputs in seen.items():
+                layer = model.dense.get_submodule(name)
+                assert isinstance(layer, nn.Linear)
+                rank = rank_of(layer, self.keep)
+                if rank is None:
+                    continue
+                ranks[name] = rank
+                up, down = factors(layer.weight, rank, inputs if self.weighted else None)
+                first, second = _replace(model.dense, name, rank)
+                first.weight.copy_(down)
+                second.weight.copy_(up)
+                if layer.bias is not None:
+                    second.bias.copy_(layer.bias)
+        return {"ranks": ranks}
+
+    def restore(self, model: Recommender, record: Record) -> None:
+        """Replaces the recorded layers."""
+        for name, rank in record["ranks"].items():
+            _replace(model.dense, name, rank)
+
+    def keeps(self) -> str | None:
+        """Share of the weights."""
+        return f"{100 * self.keep:.3g} % of dense weights"
+
+    def storage_bits(self) -> int | None:
+        """Nothing is quantized."""
+        return None
+
+
+def rank_of(layer: nn.Linear, keep: float) -> int | None:
+    """The rank at which both factors hold `keep` of the layer's weights; None where there is no such rank."""
+    rows, columns = layer.weight.shape
+    rank = round(keep * rows * columns / (rows + columns) / MULTIPLE) * MULTIPLE
+    return rank if rank and rank * (rows + columns) < rows * columns else None
+
+
+def factors(weight: torch.Tensor, rank: int, inputs: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """(out, rank) and (rank, in) whose product is nearest to `weight` (out, in): on `inputs` (n, in), or as it is."""
+    if inputs is None:
+        left, scale, right = torch.linalg.svd(weight, full_matrices=False)
+        root = scale[:rank].sqrt()
+        return left[:, :rank] * root, root[:, None] * right[:rank]
+    moments = inputs.double().T @ inputs.double() / len(inputs)
+    moments.diagonal().add_(RIDGE * moments.diagonal().mean() + 1e-12)
+    root = torch.linalg.cholesky(moments)
+    left, scale, right = torch.linalg.svd(weight.double() @ root, full_matrices=False)
+    half = scale[:rank].sqrt()
+    down = torch.linalg.solve_triangular(root, half[:, None] * right[:rank], left=False, upper=False)
+    return (left[:, :rank] * half).float(), down.float()
+
+
+def _replace(dense: nn.Module, name: str, rank: int) -> tuple[nn.Linear, nn.Linear]:
+    layer, (parent, _, leaf) = dense.get_submodule(name), name.rpartition(".")
+    assert isinstance(layer, nn.Linear)
+    first = nn.Linear(layer.in_features, rank, bias=False)
+    second = nn.Linear(rank, layer.out_features, bias=layer.bias is not None)
+    setattr(dense.get_submodule(parent), leaf, nn.Sequential(first, second).train(layer.training))
+    return first, second

@@ -1,0 +1,98 @@
+"""Single weights of dense layers removed: the smallest, or those that matter least to the loss.
+
+The file shrinks and the arithmetic stays: ONNX Runtime has no sparse product for a CPU. Magnitude: Han et al., NeurIPS
+2015; gradient x weight: Molchanov et al., CVPR 2019; two of every four: Mishra et al., arXiv:2104.08378.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+import torch
+from pydantic import Field as Limits
+from pydantic import model_validator
+from torch import nn
+
+from autocompress.compress.calibration import inputs_of_layers, loss_gradients
+from autocompress.compress.transform import Context, Record
+from autocompress.models.recommender import Recommender
+from autocompress.models.sparse_linear import SparseLinear
+from autocompress.schema import Frozen
+
+GROUP, GROUP_KEPT = 4, 2
+
+
+class Weights(Frozen):
+    """Every linear layer but those whose outputs are logits loses the share `sparsity` of its weights.
+
+    `importance` of a weight: `magnitude`, or `gradient`, |gradient x weight| on a sample. `pattern`: `free`, compared
+    inside a layer or, with `scope` `global`, over all layers by their share of the layer's mean; `2:4`, the two most
+    important of every four inputs of an output stay, whatever `sparsity` says, which must be 0.5.
+    """
+
+    kind: Literal["weights"] = "weights"
+    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "low_rank", "quantize_tables"})
+    sparsity: float = Limits(gt=0.0, lt=1.0)
+    importance: Literal["magnitude", "gradient"] = "magnitude"
+    scope: Literal["layer", "global"] = "layer"
+    pattern: Literal["free", "2:4"] = "free"
+
+    @model_validator(mode="after")
+    def _two_of_four_is_half(self) -> Self:
+        if self.pattern == "2:4" and self.sparsity != 0.5:
+            raise ValueError(f"sparsity {self.sparsity} does not fit pattern=2:4, which removes 0.5")
+        return self
+
+    def apply(self, model: Recommender, context: Context) -> Record:
+        """Record: `layers`; the masks themselves are tensors of the model."""
+        names = list(inputs_of_layers(model, context))
+        gradients = loss_gradients(model, context) if self.importance == "gradient" else {}
+        scores = {}
+        for name in names:
+            layer = model.dense.get_submodule(name)
+            assert isinstance(layer, nn.Linear)
+            weight = layer.weight.detach()
+            scores[name] = (weight * gradients[f"{name}.weight"] if gradients else weight).abs()
+        record: Record = {"layers": names}
+        self.restore(model, record)
+        for name, mask in self._masks(scores).items():
+            model.dense.get_submodule(name).get_buffer("mask").copy_(mask)
+        return record
+
+    def _masks(self, scores: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        if self.pattern == "2:4":
+            return {name: two_of_four(score) for name, score in scores.items()}
+        relative = {name: score / score.mean().clamp_min(1e-12) for name, score in scores.items()}
+        everything = torch.cat([score.flatten() for score in relative.values()]) if relative else torch.empty(0)
+        masks = {}
+        for name, score in relative.items():
+            compared = everything if self.scope == "global" else score.flatten()
+            threshold = compared.kthvalue(max(1, round(self.sparsity * len(compared)))).values
+            masks[name] = (score > threshold).float()
+        return masks
+
+    def restore(self, model: Recommender, record: Record) -> None:
+        """Replaces the recorded layers; their masks are loaded with the tensors."""
+        for name in record["layers"]:
+            parent, _, leaf = name.rpartition(".")
+            linear = model.dense.get_submodule(name)
+            assert isinstance(linear, nn.Linear)
+            setattr(model.dense.get_submodule(parent), leaf, SparseLinear(linear))
+
+    def keeps(self) -> str | None:
+        """Share of the weights."""
+        return f"{100 * (1 - self.sparsity):.3g} % of single weights"
+
+    def storage_bits(self) -> int | None:
+        """fp16 is how they are stored, not what is chosen."""
+        return None
+
+
+def two_of_four(scores: torch.Tensor) -> torch.Tensor:
+    """Mask (out, in) of the two highest of every four neighbours in a row; what is over at its end stays."""
+    whole = scores.shape[1] // GROUP * GROUP
+    groups = scores[:, :whole].reshape(len(scores), -1, GROUP)
+    mask = torch.ones_like(scores)
+    best = groups.topk(GROUP_KEPT, dim=2).indices
+    mask[:, :whole] = torch.zeros_like(groups).scatter(2, best, 1.0).reshape(len(scores), whole)
+    return mask

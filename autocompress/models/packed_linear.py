@@ -1,0 +1,38 @@
+"""Linear layers that a file stores in another form than a float32 matrix: each says how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, TypeGuard
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+Graph = tuple[list[onnx.NodeProto], list[onnx.TensorProto]]
+
+
+class PackedLinear(Protocol):
+    """A module that stands where an `nn.Linear` stood."""
+
+    in_features: int
+    out_features: int
+    bias: torch.Tensor | None
+
+    def graph(self, name: str, source: str, output: str) -> Graph:
+        """Nodes from `source` (float32, (n, in_features)) to `output` (float32, (n, out_features)), and initializers.
+
+        Every name that is made starts with `name`.
+        """
+
+
+def is_packed(module: object) -> TypeGuard[PackedLinear]:
+    """Whether a module writes itself into a file."""
+    return hasattr(module, "graph")
+
+
+def initializers(name: str, arrays: Mapping[str, NDArray[np.generic]]) -> list[onnx.TensorProto]:
+    """`arrays`, each under `name`.key."""
+    return [numpy_helper.from_array(np.ascontiguousarray(value), f"{name}.{key}") for key, value in arrays.items()]

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from autocompress.models import product_codes
 from autocompress.models.embedding import EmbeddingBank, ListInput
 from autocompress.models.packed_linear import Graph
 from autocompress.models.row_quantization import codes, pack, row_scales
@@ -35,10 +36,15 @@ def embedding_graph(bank: EmbeddingBank, ids: str, numbers: str, output: str) ->
 
     for index, (dim, tables) in enumerate(bank.groups):
         name = f"table_{index}"
-        tensors += _stored(name, bank, index)
+        add(_stored(name, bank, index), name)
         if fields := [table for table in tables if table < bank.fields]:
             graph = _fields(name, bank, index, fields, ids, dim)
             parts.append(add(graph, f"{name}.flat"))
+    if bank.order is not None:
+        tensors.append(_tensor("order", bank.order.numpy()))
+        nodes.append(helper.make_node("Concat", parts, ["by_group"], axis=1))
+        nodes.append(helper.make_node("Gather", ["by_group", "order"], ["in_order"], axis=1))
+        parts = ["in_order"]
     start = bank.fields
     for place, each in enumerate(bank.lists):
         name = f"list_{place}"
@@ -69,7 +75,7 @@ def _fields(name: str, bank: EmbeddingBank, index: int, fields: list[int], ids: 
     tensors += [*more_tensors, _tensor(f"{name}.shape", np.array([-1, len(fields) * dim], dtype=np.int64))]
     nodes += more_nodes
     scales = bank.group_scales(index)
-    if scales is None:
+    if scales is None or bank.piece_of(index) is not None:
         nodes.append(helper.make_node("Reshape", [f"{name}.found", f"{name}.shape"], [f"{name}.flat"]))
     else:
         # one multiplication of flat rows by a constant is several times cheaper than broadcasting a scale per row
@@ -100,7 +106,7 @@ def _list(name: str, bank: EmbeddingBank, each: ListInput, start: int, ids: str)
     tensors += more_tensors
     nodes += more_nodes
     factor = f"{name}.mark"
-    if bank.table_scales is not None:
+    if bank.table_scales is not None and bank.piece_of(group) is None:
         tensors.append(_tensor(f"{name}.scale_of_all", np.array(bank.table_scales[each.table], dtype=np.float32)))
         nodes.append(helper.make_node("Mul", [factor, f"{name}.scale_of_all"], [f"{name}.factor"]))
         factor = f"{name}.factor"
@@ -125,11 +131,13 @@ def _list(name: str, bank: EmbeddingBank, each: ListInput, start: int, ids: str)
     return nodes, tensors
 
 
-def _stored(table: str, bank: EmbeddingBank, index: int) -> list[onnx.TensorProto]:
+def _stored(table: str, bank: EmbeddingBank, index: int) -> Graph:
     """What is stored of a group of tables, whoever reads it."""
     values = bank.tables[index].detach()
+    if bank.piece_of(index) is not None:
+        return product_codes.stored(table, bank.get_buffer(f"codes_{index}"), values)
     if bank.bits is None:
-        return [_tensor(table, values.numpy())]
+        return [], [_tensor(table, values.numpy())]
     if bank.table_scales is None:
         scales = row_scales(values, bank.bits)
         kept = [_tensor(f"{table}.scales", scales.to(torch.float16).numpy())]
@@ -139,11 +147,13 @@ def _stored(table: str, bank: EmbeddingBank, index: int) -> list[onnx.TensorProt
         assert group is not None
         scales, kept = group.repeat_interleave(rows)[:, None], []
     packed = _tensor(table, pack(codes(values, scales, bank.bits), bank.bits))
-    return [packed, *unpacking(table, bank.bits, values.shape[1])[1], *kept]
+    return [], [packed, *unpacking(table, bank.bits, values.shape[1])[1], *kept]
 
 
 def _looked_up(table: str, bank: EmbeddingBank, index: int, rows: str, name: str) -> Graph:
     """From `rows` (indices) to `<name>.found`: float rows of a group of tables, scaled by row but not yet by table."""
+    if bank.piece_of(index) is not None:
+        return product_codes.gathered(table, rows, name)
     if bank.bits is None:
         return [helper.make_node("Gather", [table, rows], [f"{name}.found"])], []
     nodes = [helper.make_node("Gather", [table, rows], [f"{name}.bytes"])]

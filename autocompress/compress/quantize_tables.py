@@ -20,7 +20,9 @@ class QuantizeTables(Frozen):
     """Every table at `bits` bits per value; `granularity` says what shares a scale."""
 
     kind: Literal["quantize_tables"] = "quantize_tables"
-    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "low_rank", "quantize_tables"})
+    follows: ClassVar[frozenset[str]] = frozenset(
+        {"rows", "channels", "low_rank", "weights", "quantize_dense", "product_quantization", "quantize_tables"}
+    )
     bits: Literal[8, 4, 2] = 8
     granularity: Literal["row", "field"] = "row"
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
+from autocompress.models.product_codes import PIECES, looked_up
 from autocompress.models.row_quantization import fake_quantize_rows
 
 
@@ -21,9 +22,9 @@ class ListInput(NamedTuple):
 class EmbeddingBank(nn.Module):
     """Looks up packed ids (n, slots) int64 and returns (n, width) float32: fields, lists, numbers, in that order.
 
-    Tables of equal dimension share one parameter (one lookup for all their fields). The fields come in the order of
-    falling dimension, and inside a dimension in schema order: see `columns`. Ids past a table's rows, which pruning
-    makes, read row 0.
+    Tables of equal dimension share one parameter (one lookup for all their fields); a table of `products` has its own,
+    the pieces that its codes name. The fields come in the order of falling dimension, and inside a dimension in schema
+    order: see `columns`. Ids past a table's rows, which pruning makes, read row 0.
 
     A list gives the mean of its entries (zeros where it has none); with `whole`, all its entries from the oldest on,
     zeros for padding, and after all lists one column per slot: 1 where there is an entry. `numbers` columns are passed
@@ -39,19 +40,26 @@ class EmbeddingBank(nn.Module):
         fields: int | None = None,
         whole: bool = False,
         numbers: int = 0,
+        products: Mapping[int, int] | None = None,
     ) -> None:
-        """`rows` and `dims` are those of the tables; the first `fields` (None: all) belong to fields."""
+        """`rows` and `dims` are those of the tables; the first `fields` (None: all) belong to fields.
+
+        `products` are tables stored as codes of pieces, each with the numbers in a piece, which divide its dimension.
+        """
         super().__init__()
         self.rows, self.dims, self.lists = tuple(rows), tuple(dims), tuple(lists)
         self.fields = len(self.rows) if fields is None else fields
         self.whole, self.numbers = whole, numbers
         self.bits: int | None = None
         self.table_scales: tuple[float, ...] | None = None
-        self.groups = tuple(
-            (dim, tuple(t for t, d in enumerate(dims) if d == dim)) for dim in sorted(set(dims), reverse=True)
+        self.products = dict(products or {})
+        plain = [(t, dim) for t, dim in enumerate(dims) if t not in self.products]
+        self.groups = (
+            *((dim, tuple(t for t, d in plain if d == dim)) for dim in sorted({d for _, d in plain}, reverse=True)),
+            *((dims[t], (t,)) for t in sorted(self.products)),
         )
         self.tables = nn.ParameterList(
-            torch.randn(sum(rows[t] for t in tables), dim) * 0.01 for dim, tables in self.groups
+            torch.randn(*self._stored(dim, tables), dtype=torch.float32) * 0.01 for dim, tables in self.groups
         )
         self.places: dict[int, tuple[int, int]] = {}
         """Of each table, its group and the first of its rows there."""
@@ -62,10 +70,50 @@ class EmbeddingBank(nn.Module):
             self.register_buffer(f"fields_{index}", torch.tensor(mine, dtype=torch.int64), persistent=False)
             self.register_buffer(f"rows_{index}", torch.tensor([rows[t] for t in mine]), persistent=False)
             self.register_buffer(f"offsets_{index}", starts[: len(mine)], persistent=False)
+            if (piece := self.piece_of(index)) is not None:
+                codes = torch.zeros(rows[tables[0]], dims[tables[0]] // piece, dtype=torch.uint8)
+                self.register_buffer(f"codes_{index}", codes)
+        self.order: torch.Tensor | None
+        self.register_buffer("order", self._order(), persistent=False)
+
+    def _stored(self, dim: int, tables: tuple[int, ...]) -> tuple[int, int]:
+        piece = self.products.get(tables[0])
+        return (sum(self.rows[t] for t in tables), dim) if piece is None else (dim // piece * PIECES, piece)
+
+    def _order(self) -> torch.Tensor | None:
+        """Where each column of the fields stands among the groups' outputs; None where that is where it is wanted."""
+        by_group = [t for _, tables in self.groups for t in tables if t < self.fields]
+        ends = torch.tensor([self.dims[t] for t in by_group]).cumsum(0).tolist()
+        starts = {t: end - self.dims[t] for t, end in zip(by_group, ends, strict=True)}
+        wanted = sorted(range(self.fields), key=lambda field: -self.dims[field])
+        if wanted == by_group:
+            return None
+        return torch.tensor([starts[field] + place for field in wanted for place in range(self.dims[field])])
+
+    def piece_of(self, index: int) -> int | None:
+        """Numbers in a piece of the group's table; None where the group holds whole rows."""
+        return self.products.get(self.groups[index][1][0])
 
     def resized(self, rows: Sequence[int]) -> EmbeddingBank:
         """A new bank that differs in the tables' rows."""
-        return EmbeddingBank(rows, self.dims, self.lists, fields=self.fields, whole=self.whole, numbers=self.numbers)
+        return self._like(rows, self.products)
+
+    def with_products(self, products: Mapping[int, int]) -> EmbeddingBank:
+        """A new bank of which those tables are codes of pieces, too; every other table's rows are copied."""
+        new = self._like(self.rows, {**self.products, **products})
+        with torch.no_grad():
+            for index, (_, tables) in enumerate(new.groups):
+                if new.piece_of(index) is None:
+                    for table in tables:
+                        new.table(table).copy_(self.table(table))
+        if self.bits is not None:
+            new.quantize(self.bits, self.table_scales)
+        return new
+
+    def _like(self, rows: Sequence[int], products: Mapping[int, int]) -> EmbeddingBank:
+        return EmbeddingBank(
+            rows, self.dims, self.lists, fields=self.fields, whole=self.whole, numbers=self.numbers, products=products
+        )
 
     def quantize(self, bits: int, table_scales: Sequence[float] | None) -> None:
         """From now on values have `bits` bits and a scale per table, or per row where `table_scales` is None."""
@@ -93,10 +141,9 @@ class EmbeddingBank(nn.Module):
         """Output columns of each field, in schema order."""
         result: list[list[int]] = [[] for _ in range(self.fields)]
         start = 0
-        for dim, tables in self.groups:
-            for field in (t for t in tables if t < self.fields):
-                result[field] = list(range(start, start + dim))
-                start += dim
+        for field in sorted(range(self.fields), key=lambda field: -self.dims[field]):
+            result[field] = list(range(start, start + self.dims[field]))
+            start += self.dims[field]
         return result
 
     def list_columns(self) -> list[list[int]]:
@@ -116,16 +163,21 @@ class EmbeddingBank(nn.Module):
         return list(range(start, start + marks + self.numbers))
 
     def table(self, table: int) -> torch.Tensor:
-        """View of one table's rows (rows, dim)."""
+        """One table's rows (rows, dim): a view, or of a table of `products` what its codes say."""
         if table not in self.places:
             raise IndexError(f"table {table} of {len(self.rows)}")
         group, start = self.places[table]
+        if self.piece_of(group) is not None:
+            with torch.no_grad():
+                return looked_up(self.get_buffer(f"codes_{group}"), self.tables[group], torch.arange(self.rows[table]))
         rows: torch.Tensor = self.tables[group][start : start + self.rows[table]]
         return rows
 
     def forward(self, ids: torch.Tensor, numbers: torch.Tensor | None = None) -> torch.Tensor:
         """Float32 (n, width); `numbers` float32 (n, its width) where there are any."""
         parts, start = self._fields(ids), self.fields
+        if self.order is not None:
+            parts = [torch.cat(parts, dim=1).index_select(1, self.order)]
         for each in self.lists:
             parts.append(self._list(ids[:, start : start + each.length], each))
             start += each.length
@@ -144,10 +196,8 @@ class EmbeddingBank(nn.Module):
                 continue
             group = ids if len(fields) == ids.shape[1] else ids.index_select(1, fields)
             kept = torch.where(group < self.get_buffer(f"rows_{index}"), group, 0)
-            rows = nn.functional.embedding(
-                kept + self.get_buffer(f"offsets_{index}"), self.tables[index], sparse=torch.is_grad_enabled()
-            )
-            if self.bits is not None:
+            rows = self._rows(index, kept + self.get_buffer(f"offsets_{index}"))
+            if self.bits is not None and self.piece_of(index) is None:
                 scales = self.group_scales(index)
                 if scales is not None:
                     scales = scales[: len(fields)].to(rows.device).repeat(len(rows))[:, None]
@@ -155,14 +205,20 @@ class EmbeddingBank(nn.Module):
             parts.append(rows.reshape(-1, len(fields) * dim))
         return parts
 
+    def _rows(self, index: int, wanted: torch.Tensor) -> torch.Tensor:
+        """Rows (..., dim) of a group, before quantization."""
+        if self.piece_of(index) is not None:
+            return looked_up(self.get_buffer(f"codes_{index}"), self.tables[index], wanted)
+        return nn.functional.embedding(wanted, self.tables[index], sparse=torch.is_grad_enabled())
+
     def _list(self, entries: torch.Tensor, each: ListInput) -> torch.Tensor:
         """Only entries are looked up: padding would be counted, and decayed, as a lookup of row 0."""
         group, start = self.places[each.table]
         there = torch.nonzero(entries.reshape(-1) >= 0)[:, 0]
         asked = entries.reshape(-1)[there]
         kept = torch.where(asked < self.rows[each.table], asked, 0) + start
-        rows = nn.functional.embedding(kept, self.tables[group], sparse=torch.is_grad_enabled())
-        if self.bits is not None:
+        rows = self._rows(group, kept)
+        if self.bits is not None and self.piece_of(group) is None:
             scales = None
             if self.table_scales is not None:
                 scales = torch.full((len(rows), 1), self.table_scales[each.table], device=rows.device)

@@ -22,6 +22,7 @@ from autocompress.models.quantized_linear import QuantizedLinear
 from autocompress.models.recommender import Recommender, tensors
 from autocompress.search.space import legal_order
 from autocompress.search.trial import PARITY_BOUND
+from autocompress.training.sparse_adagrad import SparseAdagrad
 from tests.contracts.small_model import (
     KINDS,
     ROWS,
@@ -53,6 +54,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"bits": 8, "granularity": "field"},
         {"bits": 4, "granularity": "field"},
     ),
+    "product_quantization": ({"least_rows": 300}, {"piece": 2, "least_rows": 300}, {"piece": 8, "least_rows": 400}),
     "weights": (
         {"sparsity": 0.6},
         {"sparsity": 0.9, "importance": "gradient", "scope": "global"},
@@ -304,6 +306,37 @@ def test_quantized_tables_are_packed_with_no_float_copy_left(
     if granularity == "row":
         assert stored["table_0.scales"].dtype == np.float16
         assert stored["table_0.scales"].shape == (rows, 1)
+
+
+@pytest.mark.parametrize("piece", [2, 4, 8])
+def test_large_tables_take_a_byte_for_every_piece_of_a_row(piece: int, exported: Exporter) -> None:
+    model, (record,) = applied(transform("product_quantization", {"piece": piece, "least_rows": 300}))
+    assert record == {"pieces": {"0": piece, "1": piece}}, "users and items; cities are too few"
+    stored, plain = initializers(exported(model)), [rows for rows in ROWS.values() if rows < 300]
+    assert stored["table_0"].shape == (sum(plain), 8), "the others stay as they were"
+    for group, rows in ((1, ROWS["user"]), (2, ROWS["item"])):
+        assert stored[f"table_{group}"].dtype == np.uint8
+        assert stored[f"table_{group}"].shape == (rows, 8 // piece)
+        assert stored[f"table_{group}.half"].dtype == np.float16
+        assert stored[f"table_{group}.half"].shape == (256 * 8 // piece, piece)
+
+
+def test_the_pieces_are_nearest_to_the_rows_that_are_read_often() -> None:
+    before, model = new_model().bank.table(0), applied(transform("product_quantization", {"least_rows": 300}))[0]
+    errors = (model.bank.table(0) - before).detach().square().sum(dim=1)
+    assert float(errors[:100].mean()) < float(errors[300:].mean())
+    assert float(errors.mean()) < 0.3 * float(before.detach().square().sum(dim=1).mean())
+
+
+def test_codes_stay_and_pieces_move_when_a_model_is_trained() -> None:
+    model, _ = applied(transform("product_quantization", {"least_rows": 300}))
+    before, context = copy.deepcopy(model.state_dict()), new_context()
+    optimizer = SparseAdagrad(model.bank.parameters(), 0.1, 1e-8)
+    value = torch.nn.functional.binary_cross_entropy_with_logits(logits_of(model.train(), context), context.labels)
+    torch.autograd.backward(value)
+    optimizer.step()
+    assert torch.equal(model.bank.get_buffer("codes_1"), before["bank.codes_1"])
+    assert not torch.equal(model.bank.tables[1], before["bank.tables.1"])
 
 
 def test_every_dense_layer_but_the_head_is_int8_in_the_file(exported: Exporter) -> None:

@@ -8,6 +8,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
@@ -19,6 +20,7 @@ from autocompress.config.hydra_errors import COMPOSITION_ERRORS, translate
 from autocompress.config.searchpath import register
 from autocompress.config.validation import user_error
 from autocompress.errors import UserError, nearest
+from autocompress.family import extend
 
 if TYPE_CHECKING:
     from autocompress.config.run import RunConfig
@@ -83,6 +85,9 @@ def to_run_config(composed: DictConfig) -> "RunConfig":
         plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except COMPOSITION_ERRORS as error:
         raise translate(error) from error
+    if isinstance(plain, dict) and plain.get("methods"):
+        # before anything is validated: a plan may only hold what is known
+        extend("autocompress.compress", Path(str(plain["methods"])).expanduser(), "methods")
     try:
         return RunConfig.model_validate(plain)
     except ValidationError as error:

@@ -30,6 +30,7 @@ class SearchConfig(Frozen):
     cleaning: Cleaning = Cleaning()
     teacher: AnyTeacher
     landmarks: dict[str, FromScratch]
+    methods: Path | None = Limits(None, description="folder of compression methods of your own, one file each")
     search_spaces: Annotated[Spaces, AfterValidator(check_spaces)] = Limits(default_factory=dict)
     study: StudySettings
     constraints: Constraints

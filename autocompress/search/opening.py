@@ -7,6 +7,7 @@ from typing import Any
 
 from autocompress.artefact.bundle import Bundle
 from autocompress.data.store import Dataset
+from autocompress.digest import file_digest
 from autocompress.measure.quality import Goal
 from autocompress.report.wording import metric_title
 from autocompress.search.config import SearchConfig
@@ -28,9 +29,15 @@ def study_key(config: SearchConfig, dataset: Dataset) -> dict[str, Any]:
         "space": dumped["search_spaces"],
         "rungs": dumped["study"]["rungs"],
         "goal": config.goal,
+        **({} if config.methods is None else {"methods": _sources(config.methods.expanduser())}),
         "objectives": [*TIES, REFERENCE_QUALITY],
         "seed": config.study.seed,
     }
+
+
+def _sources(folder: Path) -> dict[str, str]:
+    """Digest of each file of somebody's own methods: a changed method is another study."""
+    return {file.name: file_digest(file) for file in sorted(folder.glob("*.py"))}
 
 
 def open_scene(

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Self
 
-import torch
 from pydantic import model_validator
 from torch import nn
 
+from autocompress.compress.activation_range import Calibration, activation_range
 from autocompress.compress.calibration import inputs_of_layers
 from autocompress.compress.transform import Context, Record
 from autocompress.models.quantized_linear import QuantizedLinear
@@ -20,9 +20,6 @@ from autocompress.models.recommender import Recommender
 from autocompress.models.row_scaled_linear import RowScaledLinear
 from autocompress.models.weight_only_linear import WeightOnlyLinear
 from autocompress.schema import Frozen
-
-TAIL = {"minmax": 0.0, "percentile": 1e-4}
-"""Share of calibration activations that may fall outside the range, on either side."""
 
 
 class QuantizeDense(Frozen):
@@ -36,7 +33,7 @@ class QuantizeDense(Frozen):
     follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "low_rank", "quantize_tables"})
     bits: Literal[16, 8, 4] = 8
     activations: Literal["static", "row", "float"] = "static"
-    calibration: Literal["minmax", "percentile"] = "percentile"
+    calibration: Calibration = "percentile"
 
     @model_validator(mode="after")
     def _integers_have_eight_bits(self) -> Self:
@@ -49,7 +46,7 @@ class QuantizeDense(Frozen):
         seen = inputs_of_layers(model, context)
         record: Record = {"layers": list(seen)}
         if self.activations == "static":
-            record["ranges"] = {name: _range(inputs, TAIL[self.calibration]) for name, inputs in seen.items()}
+            record["ranges"] = {name: list(activation_range(inputs, self.calibration)) for name, inputs in seen.items()}
         self.restore(model, record)
         return record
 
@@ -73,10 +70,3 @@ class QuantizeDense(Frozen):
     def storage_bits(self) -> int | None:
         """Bits of a dense weight."""
         return self.bits
-
-
-def _range(inputs: torch.Tensor, tail: float) -> list[float]:
-    values = inputs.flatten()
-    outside = max(1, int(tail * values.numel()))
-    low, high = values.kthvalue(outside).values, values.kthvalue(values.numel() - outside + 1).values
-    return [float(low), float(high)]

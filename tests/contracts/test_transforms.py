@@ -63,6 +63,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     "quantize_dense": (
         {"calibration": "minmax"},
         {"calibration": "percentile"},
+        {"calibration": "entropy"},
         {"activations": "row"},
         {"activations": "float", "bits": 16},
         {"activations": "float", "bits": 8},

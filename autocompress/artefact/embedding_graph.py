@@ -136,8 +136,10 @@ def _stored(table: str, bank: EmbeddingBank, index: int) -> Graph:
     values = bank.tables[index].detach()
     if bank.piece_of(index) is not None:
         return product_codes.stored(table, bank.get_buffer(f"codes_{index}"), values)
+    to_dim = bank.map_of(index)
+    maps = [] if to_dim is None else [_tensor(f"{table}.map", to_dim.detach().numpy())]
     if bank.bits is None:
-        return [], [_tensor(table, values.numpy())]
+        return [], [_tensor(table, values.numpy()), *maps]
     if bank.table_scales is None:
         scales = row_scales(values, bank.bits)
         kept = [_tensor(f"{table}.scales", scales.to(torch.float16).numpy())]
@@ -147,17 +149,26 @@ def _stored(table: str, bank: EmbeddingBank, index: int) -> Graph:
         assert group is not None
         scales, kept = group.repeat_interleave(rows)[:, None], []
     packed = _tensor(table, pack(codes(values, scales, bank.bits), bank.bits))
-    return [], [packed, *unpacking(table, bank.bits, values.shape[1])[1], *kept]
+    return [], [packed, *unpacking(table, bank.bits, values.shape[1])[1], *kept, *maps]
 
 
 def _looked_up(table: str, bank: EmbeddingBank, index: int, rows: str, name: str) -> Graph:
     """From `rows` (indices) to `<name>.found`: float rows of a group of tables, scaled by row but not yet by table."""
     if bank.piece_of(index) is not None:
         return product_codes.gathered(table, rows, name)
+    if bank.map_of(index) is not None:
+        nodes, tensors = _stored_rows(table, bank, index, rows, name)
+        nodes[-1].output[0] = f"{name}.short"
+        return [*nodes, helper.make_node("MatMul", [f"{name}.short", f"{table}.map"], [f"{name}.found"])], tensors
+    return _stored_rows(table, bank, index, rows, name)
+
+
+def _stored_rows(table: str, bank: EmbeddingBank, index: int, rows: str, name: str) -> Graph:
+    """As `_looked_up`, before rows are mapped to their dimension."""
     if bank.bits is None:
         return [helper.make_node("Gather", [table, rows], [f"{name}.found"])], []
     nodes = [helper.make_node("Gather", [table, rows], [f"{name}.bytes"])]
-    nodes += unpacking(table, bank.bits, bank.groups[index][0], f"{name}.bytes", name)[0]
+    nodes += unpacking(table, bank.bits, bank.tables[index].shape[1], f"{name}.bytes", name)[0]
     if bank.table_scales is not None:
         nodes[-1].output[0] = f"{name}.found"
         return nodes, []

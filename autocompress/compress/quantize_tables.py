@@ -21,7 +21,8 @@ class QuantizeTables(Frozen):
 
     kind: Literal["quantize_tables"] = "quantize_tables"
     follows: ClassVar[frozenset[str]] = frozenset(
-        {"rows", "channels", "low_rank", "weights", "quantize_dense", "product_quantization", "quantize_tables"}
+        {"rows", "channels", "low_rank", "weights", "quantize_dense", "product_quantization", "factor_tables"}
+        | {"quantize_tables"}
     )
     bits: Literal[8, 4, 2] = 8
     granularity: Literal["row", "field"] = "row"
@@ -36,7 +37,9 @@ class QuantizeTables(Frozen):
         return record
 
     def _scale(self, model: Recommender, context: Context, index: int) -> float:
-        table = model.bank.table(index).detach()
+        if index in model.bank.products:
+            return 1.0  # its pieces are no rows: nothing reads it
+        table = model.bank.stored(index).detach()
         frequency = torch.from_numpy(context.counts[index][: len(table)]).float() + 1.0
         return field_scale(table, frequency, self.bits)
 

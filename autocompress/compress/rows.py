@@ -68,10 +68,10 @@ def _shrink(model: Recommender, rows: list[int], weights: list[NDArray[np.int64]
     new = old.resized(rows)
     with torch.no_grad():
         for index, keep in enumerate(rows):
-            table = old.table(index)
-            new.table(index).copy_(table[:keep])
+            table = old.stored(index)
+            new.stored(index).copy_(table[:keep])
             if weights is not None and keep < len(table):
                 weight = torch.from_numpy(weights[index][keep : len(table)].astype(np.float32))
-                new.table(index)[0] = (weight[:, None] * table[keep:]).sum(0) / weight.sum()
+                new.stored(index)[0] = (weight[:, None] * table[keep:]).sum(0) / weight.sum()
     model.bank = new
     assert all(isinstance(table, nn.Parameter) for table in new.tables)

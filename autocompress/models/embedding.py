@@ -23,8 +23,9 @@ class EmbeddingBank(nn.Module):
     """Looks up packed ids (n, slots) int64 and returns (n, width) float32: fields, lists, numbers, in that order.
 
     Tables of equal dimension share one parameter (one lookup for all their fields); a table of `products` has its own,
-    the pieces that its codes name. The fields come in the order of falling dimension, and inside a dimension in schema
-    order: see `columns`. Ids past a table's rows, which pruning makes, read row 0.
+    the pieces that its codes name. Rows of a dimension of `ranks` are stored shorter, and mapped to it by one matrix
+    that all tables of that dimension share. The fields come in the order of falling dimension, and inside a dimension
+    in schema order: see `columns`. Ids past a table's rows, which pruning makes, read row 0.
 
     A list gives the mean of its entries (zeros where it has none); with `whole`, all its entries from the oldest on,
     zeros for padding, and after all lists one column per slot: 1 where there is an entry. `numbers` columns are passed
@@ -41,10 +42,12 @@ class EmbeddingBank(nn.Module):
         whole: bool = False,
         numbers: int = 0,
         products: Mapping[int, int] | None = None,
+        ranks: Mapping[int, int] | None = None,
     ) -> None:
         """`rows` and `dims` are those of the tables; the first `fields` (None: all) belong to fields.
 
-        `products` are tables stored as codes of pieces, each with the numbers in a piece, which divide its dimension.
+        `products` are tables stored as codes of pieces, each with the numbers in a piece, which divide its dimension;
+        `ranks` are dimensions of which the other tables store fewer numbers, and how many.
         """
         super().__init__()
         self.rows, self.dims, self.lists = tuple(rows), tuple(dims), tuple(lists)
@@ -52,7 +55,7 @@ class EmbeddingBank(nn.Module):
         self.whole, self.numbers = whole, numbers
         self.bits: int | None = None
         self.table_scales: tuple[float, ...] | None = None
-        self.products = dict(products or {})
+        self.products, self.ranks = dict(products or {}), dict(ranks or {})
         plain = [(t, dim) for t, dim in enumerate(dims) if t not in self.products]
         self.groups = (
             *((dim, tuple(t for t, d in plain if d == dim)) for dim in sorted({d for _, d in plain}, reverse=True)),
@@ -60,6 +63,9 @@ class EmbeddingBank(nn.Module):
         )
         self.tables = nn.ParameterList(
             torch.randn(*self._stored(dim, tables), dtype=torch.float32) * 0.01 for dim, tables in self.groups
+        )
+        self.maps = nn.ParameterDict(
+            {str(dim): torch.randn(rank, dim) / rank**0.5 for dim, rank in sorted(self.ranks.items())}
         )
         self.places: dict[int, tuple[int, int]] = {}
         """Of each table, its group and the first of its rows there."""
@@ -78,7 +84,9 @@ class EmbeddingBank(nn.Module):
 
     def _stored(self, dim: int, tables: tuple[int, ...]) -> tuple[int, int]:
         piece = self.products.get(tables[0])
-        return (sum(self.rows[t] for t in tables), dim) if piece is None else (dim // piece * PIECES, piece)
+        if piece is not None:
+            return dim // piece * PIECES, piece
+        return sum(self.rows[t] for t in tables), self.ranks.get(dim, dim)
 
     def _order(self) -> torch.Tensor | None:
         """Where each column of the fields stands among the groups' outputs; None where that is where it is wanted."""
@@ -94,25 +102,56 @@ class EmbeddingBank(nn.Module):
         """Numbers in a piece of the group's table; None where the group holds whole rows."""
         return self.products.get(self.groups[index][1][0])
 
-    def resized(self, rows: Sequence[int]) -> EmbeddingBank:
-        """A new bank that differs in the tables' rows."""
-        return self._like(rows, self.products)
+    def map_of(self, index: int) -> torch.Tensor | None:
+        """Float32 (rank, dim) that a group's rows are multiplied by; None where they are stored whole."""
+        dim = self.groups[index][0]
+        return None if self.piece_of(index) is not None or dim not in self.ranks else self.maps[str(dim)]
 
-    def with_products(self, products: Mapping[int, int]) -> EmbeddingBank:
-        """A new bank of which those tables are codes of pieces, too; every other table's rows are copied."""
-        new = self._like(self.rows, {**self.products, **products})
+    def resized(self, rows: Sequence[int]) -> EmbeddingBank:
+        """A new bank that differs in the tables' rows; maps are copied."""
+        new = self._like(rows, self.products, self.ranks)
         with torch.no_grad():
-            for index, (_, tables) in enumerate(new.groups):
-                if new.piece_of(index) is None:
-                    for table in tables:
-                        new.table(table).copy_(self.table(table))
-        if self.bits is not None:
-            new.quantize(self.bits, self.table_scales)
+            for name, value in self.maps.items():
+                new.maps[name].copy_(value)
         return new
 
-    def _like(self, rows: Sequence[int], products: Mapping[int, int]) -> EmbeddingBank:
+    def with_products(self, products: Mapping[int, int]) -> EmbeddingBank:
+        """A new bank of which those tables are codes of pieces, too; what else is stored is copied."""
+        new = self._like(self.rows, {**self.products, **products}, self.ranks)
+        self._copied_to(new)
+        return new
+
+    def with_ranks(self, ranks: Mapping[int, int]) -> EmbeddingBank:
+        """A new bank whose tables of those dimensions are stored at those ranks; what else is stored is copied."""
+        new = self._like(self.rows, self.products, {**self.ranks, **ranks})
+        self._copied_to(new)
+        return new
+
+    def _copied_to(self, new: EmbeddingBank) -> None:
+        """What is stored alike in both."""
+        with torch.no_grad():
+            for table in range(len(self.rows)):
+                mine, theirs = self.places[table][0], new.places[table][0]
+                if self.piece_of(mine) is not None and new.piece_of(theirs) == self.piece_of(mine):
+                    new.tables[theirs].copy_(self.tables[mine])
+                    new.get_buffer(f"codes_{theirs}").copy_(self.get_buffer(f"codes_{mine}"))
+                elif new.piece_of(theirs) is None and self.stored(table).shape == new.stored(table).shape:
+                    new.stored(table).copy_(self.stored(table))
+            for name in set(self.maps.keys()) & set(new.maps.keys()):
+                new.maps[name].copy_(self.maps[name])
+        if self.bits is not None:
+            new.quantize(self.bits, self.table_scales)
+
+    def _like(self, rows: Sequence[int], products: Mapping[int, int], ranks: Mapping[int, int]) -> EmbeddingBank:
         return EmbeddingBank(
-            rows, self.dims, self.lists, fields=self.fields, whole=self.whole, numbers=self.numbers, products=products
+            rows,
+            self.dims,
+            self.lists,
+            fields=self.fields,
+            whole=self.whole,
+            numbers=self.numbers,
+            products=products,
+            ranks=ranks,
         )
 
     def quantize(self, bits: int, table_scales: Sequence[float] | None) -> None:
@@ -163,13 +202,19 @@ class EmbeddingBank(nn.Module):
         return list(range(start, start + marks + self.numbers))
 
     def table(self, table: int) -> torch.Tensor:
-        """One table's rows (rows, dim): a view, or of a table of `products` what its codes say."""
+        """One table's rows (rows, dim): a view where they are stored whole, else what codes or a map make of them."""
         if table not in self.places:
             raise IndexError(f"table {table} of {len(self.rows)}")
-        group, start = self.places[table]
+        group, _ = self.places[table]
         if self.piece_of(group) is not None:
             with torch.no_grad():
                 return looked_up(self.get_buffer(f"codes_{group}"), self.tables[group], torch.arange(self.rows[table]))
+        to_dim = self.map_of(group)
+        return self.stored(table) if to_dim is None else self.stored(table) @ to_dim
+
+    def stored(self, table: int) -> torch.Tensor:
+        """View of what is stored of one table that is no product: (rows, dim), or (rows, rank)."""
+        group, start = self.places[table]
         rows: torch.Tensor = self.tables[group][start : start + self.rows[table]]
         return rows
 
@@ -202,6 +247,7 @@ class EmbeddingBank(nn.Module):
                 if scales is not None:
                     scales = scales[: len(fields)].to(rows.device).repeat(len(rows))[:, None]
                 rows = fake_quantize_rows(rows.flatten(0, 1), self.bits, scales).view_as(rows)
+            rows = self._mapped(index, rows)
             parts.append(rows.reshape(-1, len(fields) * dim))
         return parts
 
@@ -210,6 +256,10 @@ class EmbeddingBank(nn.Module):
         if self.piece_of(index) is not None:
             return looked_up(self.get_buffer(f"codes_{index}"), self.tables[index], wanted)
         return nn.functional.embedding(wanted, self.tables[index], sparse=torch.is_grad_enabled())
+
+    def _mapped(self, index: int, rows: torch.Tensor) -> torch.Tensor:
+        to_dim = self.map_of(index)
+        return rows if to_dim is None else rows @ to_dim
 
     def _list(self, entries: torch.Tensor, each: ListInput) -> torch.Tensor:
         """Only entries are looked up: padding would be counted, and decayed, as a lookup of row 0."""
@@ -223,6 +273,7 @@ class EmbeddingBank(nn.Module):
             if self.table_scales is not None:
                 scales = torch.full((len(rows), 1), self.table_scales[each.table], device=rows.device)
             rows = fake_quantize_rows(rows, self.bits, scales)
+        rows = self._mapped(group, rows)
         count, dim = len(entries), rows.shape[1]
         if self.whole:
             return rows.new_zeros(count * each.length, dim).index_copy(0, there, rows).view(count, each.length * dim)

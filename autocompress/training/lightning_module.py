@@ -67,8 +67,9 @@ class RecommenderTraining(LightningModule):
     def configure_optimizers(self) -> Any:
         """Adagrad with element-wise state for the tables, Adam for everything else."""
         rate = self.recovery.embedding_learning_rate
-        tables = SparseAdagrad(self.model.bank.parameters(), rate, self.accumulator)
+        tables = SparseAdagrad(self.model.bank.tables.parameters(), rate, self.accumulator)
         learnt = [] if self.uncertainty is None else list(self.uncertainty.parameters())
+        learnt += self.model.bank.maps.parameters()
         parameters = [*self.model.dense.parameters(), *learnt]
         dense = torch.optim.Adam(parameters, lr=self.recovery.learning_rate, fused=True)
         return [tables, dense]

@@ -54,6 +54,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"bits": 8, "granularity": "field"},
         {"bits": 4, "granularity": "field"},
     ),
+    "factor_tables": ({"keep": 0.5}, {"keep": 0.8}),
     "product_quantization": ({"least_rows": 300}, {"piece": 2, "least_rows": 300}, {"piece": 8, "least_rows": 400}),
     "weights": (
         {"sparsity": 0.6},
@@ -338,6 +339,34 @@ def test_codes_stay_and_pieces_move_when_a_model_is_trained() -> None:
     optimizer.step()
     assert torch.equal(model.bank.get_buffer("codes_1"), before["bank.codes_1"])
     assert not torch.equal(model.bank.tables[1], before["bank.tables.1"])
+
+
+def test_factored_tables_share_one_matrix_in_the_file(exported: Exporter) -> None:
+    model, (record,) = applied(transform("factor_tables", {"keep": 0.5}))
+    assert record == {"ranks": {"8": 4}}
+    stored = initializers(exported(model))
+    assert stored["table_0"].shape == (sum(ROWS.values()), 4)
+    assert stored["table_0.map"].shape == (4, 8)
+
+
+def test_factored_tables_keep_what_is_read_most_and_go_on_with_products_and_bits(exported: Exporter) -> None:
+    torch.manual_seed(0)
+    model, context = new_model(), new_context()
+    with torch.no_grad():  # rows of rank 3, and a little more
+        values = model.bank.tables[0]
+        values.copy_(torch.randn(len(values), 3) @ torch.randn(3, 8) + 0.01 * torch.randn_like(values))
+    before = [model.bank.table(table).detach().clone() for table in range(2)]
+    for each in (
+        transform("product_quantization", {"least_rows": 400, "piece": 2}),
+        transform("factor_tables", {"keep": 0.4}),
+        transform("quantize_tables", {"bits": 8, "granularity": "field"}),
+    ):
+        each.apply(model, context)
+    assert model.bank.maps["8"].shape == (3, 8)
+    for table in range(2):
+        error = (model.bank.table(table).detach() - before[table]).square().mean()
+        assert float(error) < 0.05 * float(before[table].square().mean())
+    assert parity(model, exported(model), new_inputs(model, 300)) <= PARITY_BOUND[True]
 
 
 def test_every_dense_layer_but_the_head_is_int8_in_the_file(exported: Exporter) -> None:

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from autocompress.models import product_codes
-from autocompress.models.embedding import EmbeddingBank, ListInput
+from autocompress.models.bank_layout import ListInput
+from autocompress.models.embedding import EmbeddingBank
 from autocompress.models.packed_linear import Graph
 from autocompress.models.row_quantization import codes, pack, row_scales
 from autocompress.models.unpacking import unpacking
 
 
 def embedding_graph(bank: EmbeddingBank, ids: str, numbers: str, output: str) -> Graph:
-    """Nodes and initializers from `ids` (int32, (n, slots)) to `output` (float32, (n, bank.width)).
+    """Nodes and initializers from `ids` (int32, (n, slots)) to `output` (float32, (n, bank.layout.width)).
 
-    `numbers` (float32, (n, bank.numbers)) is read where the bank passes numbers through.
+    `numbers` (float32, (n, bank.layout.numbers)) is read where the bank passes numbers through.
     """
     nodes: list[onnx.NodeProto] = []
     tensors: list[onnx.TensorProto] = []
@@ -34,25 +35,25 @@ def embedding_graph(bank: EmbeddingBank, ids: str, numbers: str, output: str) ->
         tensors.extend(graph[1])
         return part
 
-    for index, (dim, tables) in enumerate(bank.groups):
+    for index, (dim, tables) in enumerate(bank.layout.groups):
         name = f"table_{index}"
         add(_stored(name, bank, index), name)
-        if fields := [table for table in tables if table < bank.fields]:
+        if fields := [table for table in tables if table < bank.layout.fields]:
             graph = _fields(name, bank, index, fields, ids, dim)
             parts.append(add(graph, f"{name}.flat"))
-    if bank.order is not None:
-        tensors.append(_tensor("order", bank.order.numpy()))
+    if bank.layout.order is not None:
+        tensors.append(_tensor("order", np.array(bank.layout.order, dtype=np.int64)))
         nodes.append(helper.make_node("Concat", parts, ["by_group"], axis=1))
         nodes.append(helper.make_node("Gather", ["by_group", "order"], ["in_order"], axis=1))
         parts = ["in_order"]
-    start = bank.fields
-    for place, each in enumerate(bank.lists):
+    start = bank.layout.fields
+    for place, each in enumerate(bank.layout.lists):
         name = f"list_{place}"
         parts.append(add(_list(name, bank, each, start, ids), f"{name}.flat"))
         marks.append(f"{name}.mark")
         start += each.length
-    parts += marks if bank.whole else []
-    parts += [numbers] if bank.numbers else []
+    parts += marks if bank.layout.whole else []
+    parts += [numbers] if bank.layout.numbers else []
     if len(parts) > 1:
         nodes.append(helper.make_node("Concat", parts, [output], axis=1))
     else:
@@ -63,10 +64,10 @@ def embedding_graph(bank: EmbeddingBank, ids: str, numbers: str, output: str) ->
 def _fields(name: str, bank: EmbeddingBank, index: int, fields: list[int], ids: str, dim: int) -> Graph:
     """From `ids` to `<name>.flat` (float32, (n, fields * dim)), one lookup for all fields of a group."""
     nodes: list[onnx.NodeProto] = []
-    offsets = np.array([bank.places[field][1] for field in fields], dtype=np.int32)
+    offsets = np.array([bank.layout.places[field][1] for field in fields], dtype=np.int32)
     tensors = [_tensor(f"{name}.offsets", offsets)]
     group = ids
-    if fields != list(range(len(bank.slot_rows))):
+    if fields != list(range(len(bank.layout.slot_rows))):
         group = f"{name}.ids"
         tensors.append(_tensor(f"{name}.fields", np.array(fields, dtype=np.int64)))
         nodes.append(helper.make_node("Gather", [ids, f"{name}.fields"], [group], axis=1))
@@ -75,7 +76,7 @@ def _fields(name: str, bank: EmbeddingBank, index: int, fields: list[int], ids: 
     tensors += [*more_tensors, _tensor(f"{name}.shape", np.array([-1, len(fields) * dim], dtype=np.int64))]
     nodes += more_nodes
     scales = bank.group_scales(index)
-    if scales is None or bank.piece_of(index) is not None:
+    if scales is None or bank.layout.piece_of(index) is not None:
         nodes.append(helper.make_node("Reshape", [f"{name}.found", f"{name}.shape"], [f"{name}.flat"]))
     else:
         # one multiplication of flat rows by a constant is several times cheaper than broadcasting a scale per row
@@ -87,8 +88,8 @@ def _fields(name: str, bank: EmbeddingBank, index: int, fields: list[int], ids: 
 
 def _list(name: str, bank: EmbeddingBank, each: ListInput, start: int, ids: str) -> Graph:
     """From `ids` to `<name>.flat`: the mean of the entries, or all of them; `<name>.mark` (n, length) tells padding."""
-    group, first = bank.places[each.table]
-    table, dim = f"table_{group}", bank.dims[each.table]
+    group, first = bank.layout.places[each.table]
+    table, dim = f"table_{group}", bank.layout.dims[each.table]
     tensors = [
         _tensor(f"{name}.slots", np.arange(start, start + each.length, dtype=np.int64)),
         _tensor(f"{name}.none", np.array(0, dtype=np.int32)),
@@ -106,7 +107,7 @@ def _list(name: str, bank: EmbeddingBank, each: ListInput, start: int, ids: str)
     tensors += more_tensors
     nodes += more_nodes
     factor = f"{name}.mark"
-    if bank.table_scales is not None and bank.piece_of(group) is None:
+    if bank.table_scales is not None and bank.layout.piece_of(group) is None:
         tensors.append(_tensor(f"{name}.scale_of_all", np.array(bank.table_scales[each.table], dtype=np.float32)))
         nodes.append(helper.make_node("Mul", [factor, f"{name}.scale_of_all"], [f"{name}.factor"]))
         factor = f"{name}.factor"
@@ -114,7 +115,7 @@ def _list(name: str, bank: EmbeddingBank, each: ListInput, start: int, ids: str)
         helper.make_node("Unsqueeze", [factor, f"{name}.last"], [f"{name}.wide"]),
         helper.make_node("Mul", [f"{name}.found", f"{name}.wide"], [f"{name}.entries"]),
     ]
-    if bank.whole:
+    if bank.layout.whole:
         tensors.append(_tensor(f"{name}.shape", np.array([-1, each.length * dim], dtype=np.int64)))
         nodes.append(helper.make_node("Reshape", [f"{name}.entries", f"{name}.shape"], [f"{name}.flat"]))
         return nodes, tensors
@@ -134,7 +135,7 @@ def _list(name: str, bank: EmbeddingBank, each: ListInput, start: int, ids: str)
 def _stored(table: str, bank: EmbeddingBank, index: int) -> Graph:
     """What is stored of a group of tables, whoever reads it."""
     values = bank.tables[index].detach()
-    if bank.piece_of(index) is not None:
+    if bank.layout.piece_of(index) is not None:
         return product_codes.stored(table, bank.get_buffer(f"codes_{index}"), values)
     to_dim = bank.map_of(index)
     maps = [] if to_dim is None else [_tensor(f"{table}.map", to_dim.detach().numpy())]
@@ -144,7 +145,7 @@ def _stored(table: str, bank: EmbeddingBank, index: int) -> Graph:
         scales = row_scales(values, bank.bits)
         kept = [_tensor(f"{table}.scales", scales.to(torch.float16).numpy())]
     else:
-        rows = torch.tensor([bank.rows[each] for each in bank.groups[index][1]])
+        rows = torch.tensor([bank.layout.rows[each] for each in bank.layout.groups[index][1]])
         group = bank.group_scales(index)
         assert group is not None
         scales, kept = group.repeat_interleave(rows)[:, None], []
@@ -154,7 +155,7 @@ def _stored(table: str, bank: EmbeddingBank, index: int) -> Graph:
 
 def _looked_up(table: str, bank: EmbeddingBank, index: int, rows: str, name: str) -> Graph:
     """From `rows` (indices) to `<name>.found`: float rows of a group of tables, scaled by row but not yet by table."""
-    if bank.piece_of(index) is not None:
+    if bank.layout.piece_of(index) is not None:
         return product_codes.gathered(table, rows, name)
     if bank.map_of(index) is not None:
         nodes, tensors = _stored_rows(table, bank, index, rows, name)

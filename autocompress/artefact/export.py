@@ -46,8 +46,8 @@ def export_mean(models: Sequence[Recommender], schema: Schema, path: Path, cache
     if len(logits) > 1:
         nodes.append(helper.make_node("Mean", logits, [OUTPUT]))
     inputs = [helper.make_tensor_value_info("ids", TensorProto.INT32, ["batch", len(schema.slots)])]
-    if models[0].bank.numbers:
-        inputs.append(helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["batch", models[0].bank.numbers]))
+    if numbers := models[0].bank.layout.numbers:
+        inputs.append(helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["batch", numbers]))
     outputs = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", len(schema.tasks)])]
     if len(models) == 1 and has_vectors(models[0].dense):
         outputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", None]) for name in VECTORS]
@@ -67,7 +67,7 @@ def export_mean(models: Sequence[Recommender], schema: Schema, path: Path, cache
 def _graph(model: Recommender, cache: Path) -> Graph:
     """Nodes and initializers from `ids` and `numbers` to `OUTPUT`."""
     lookup_nodes, lookup_tensors = embedding_graph(model.bank, "ids", "numbers", INPUT)
-    dense_nodes, dense_tensors = dense_graph(model.dense, model.bank.width, cache)
+    dense_nodes, dense_tensors = dense_graph(model.dense, model.bank.layout.width, cache)
     return [*lookup_nodes, *dense_nodes], [*lookup_tensors, *dense_tensors]
 
 
@@ -90,6 +90,6 @@ def parity(model: Recommender, path: Path, inputs: Inputs) -> float:
     Float files agree to 1e-5. int8 files agree but for values that lie on a rounding edge and fall to the other side
     in the other engine: one activation step, diluted by the layers above.
     """
-    inputs = clip_ids(inputs, model.bank.slot_rows)
+    inputs = clip_ids(inputs, model.bank.layout.slot_rows)
     torch_scores = torch.sigmoid(model(*tensors(inputs))).numpy()
     return float(np.abs(torch_scores - score(open_session(path), inputs)).max())

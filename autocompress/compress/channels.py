@@ -42,7 +42,7 @@ class Channels(Frozen):
 
     def apply(self, model: Recommender, context: Context) -> Record:
         """Record: `kept`, {layer: kept output channels, ascending} of every prunable layer."""
-        scores = _scores(model, context, self.importance, prunable_layers(model.dense, model.bank.width))
+        scores = _scores(model, context, self.importance, prunable_layers(model.dense, model.bank.layout.width))
         record: Record = {"kept": _choose(scores, self.ratio, self.scope)}
         self.restore(model, record)
         return record
@@ -52,7 +52,7 @@ class Channels(Frozen):
         was_training = model.dense.training
         for name, kept in record["kept"].items():
             width = _linear(model.dense, name).out_features
-            _remove(model.dense, model.bank.width, name, sorted(set(range(width)) - set(kept)))
+            _remove(model.dense, model.bank.layout.width, name, sorted(set(range(width)) - set(kept)))
             if _linear(model.dense, name).out_features != len(kept):
                 raise RuntimeError(f"{name} has {_linear(model.dense, name).out_features} channels, not {len(kept)}")
         model.dense.train(was_training)
@@ -146,7 +146,7 @@ def _scores(model: Recommender, context: Context, importance: str, names: list[s
         score = out.abs().sum(1) if importance == "gradient" else out.square().sum(1)
         if importance == "activation":
             score = torch.zeros_like(score)
-        for reader, columns in _readers(dense, model.bank.width, name):
+        for reader, columns in _readers(dense, model.bank.layout.width, name):
             part = weighed(reader)[:, columns]
             if importance == "activation":
                 score = score + activity[name] * part.norm(dim=0)

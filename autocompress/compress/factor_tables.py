@@ -27,16 +27,16 @@ class FactorTables(Frozen):
 
     def apply(self, model: Recommender, context: Context) -> Record:
         """Record: `ranks`, {dimension: rank} of those that become shorter."""
-        old = model.bank
-        plain = [(index, dim, tables) for index, (dim, tables) in enumerate(old.groups) if old.piece_of(index) is None]
-        ranks = {dim: max(1, round(self.keep * dim)) for _, dim, _ in plain if dim not in old.ranks}
+        old, layout = model.bank, model.bank.layout
+        plain = [(index, *group) for index, group in enumerate(layout.groups) if layout.piece_of(index) is None]
+        ranks = {dim: max(1, round(self.keep * dim)) for _, dim, _ in plain if dim not in layout.ranks}
         record: Record = {"ranks": {str(dim): rank for dim, rank in ranks.items() if rank < dim}}
         self.restore(model, record)
         with torch.no_grad():
             for index, dim, tables in plain:
                 if str(dim) not in record["ranks"]:
                     continue
-                read = [torch.from_numpy(context.counts[t][: old.rows[t]]).double() + 1.0 for t in tables]
+                read = [torch.from_numpy(context.counts[t][: layout.rows[t]]).double() + 1.0 for t in tables]
                 stored = old.tables[index].double()
                 energy = stored.T @ (torch.cat(read)[:, None] * stored)
                 main = torch.linalg.eigh(energy).eigenvectors.flip(1)[:, : record["ranks"][str(dim)]]

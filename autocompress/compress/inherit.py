@@ -27,7 +27,7 @@ def inherit(teacher: Recommender, shape: Shape, context: Context) -> Recommender
 
     Raises `ValueError` where `shape` is larger than the teacher in any direction: nothing to inherit there.
     """
-    student = build(shape, context.schema, teacher.bank.rows)
+    student = build(shape, context.schema, teacher.bank.layout.rows)
     with torch.no_grad():
         columns, dims = _inherit_tables(teacher, student, context, aligned=shape.aligned)
         features = cast(DensePart, student.dense).inherit(teacher.dense, columns, dims)
@@ -49,34 +49,35 @@ def _inherit_tables(
     dimensions where they are the same for every field."""
     readers = [m.weight for m in teacher.dense.modules() if isinstance(m, nn.Linear)]
     # a model of whole lists reads no vector directly: then every dimension counts alike
-    squares = [weight.square().sum(0) for weight in readers if weight.shape[1] == teacher.bank.width]
-    reads = torch.stack(squares).sum(0) if squares else torch.ones(teacher.bank.width)
+    squares = [weight.square().sum(0) for weight in readers if weight.shape[1] == teacher.bank.layout.width]
+    reads = torch.stack(squares).sum(0) if squares else torch.ones(teacher.bank.layout.width)
     old, new = teacher.bank, student.bank
     old_reads, new_reads = _readers(old), _readers(new)
     energies = []
-    for index, (name, have, want) in enumerate(zip(context.schema.tables, old.dims, new.dims, strict=True)):
+    all_dims = zip(context.schema.tables, old.layout.dims, new.layout.dims, strict=True)
+    for index, (name, have, want) in enumerate(all_dims):
         if want > have:
             raise ValueError(f"embedding_dim {want} of {name} exceeds the teacher's {have}")
         table = old.table(index)
         frequency = torch.from_numpy(context.counts[index]).float()[: len(table), None]
         energies.append((frequency * table.square()).sum(0) * sum(reads[columns] for columns in old_reads[index]))
-    dims = _strongest(torch.stack(energies).sum(0), new.dims[0]) if aligned else None
-    columns: dict[int, int] = dict(zip(new.rest(), old.rest(), strict=True))
+    dims = _strongest(torch.stack(energies).sum(0), new.layout.dims[0]) if aligned else None
+    columns: dict[int, int] = dict(zip(new.layout.rest(), old.layout.rest(), strict=True))
     for index, (theirs, mine) in enumerate(zip(old_reads, new_reads, strict=True)):
-        chosen = dims if dims is not None else _strongest(energies[index], new.dims[index])
+        chosen = dims if dims is not None else _strongest(energies[index], new.layout.dims[index])
         new.table(index).copy_(old.table(index)[:, chosen])
         for source, target in zip(theirs, mine, strict=True):
             columns |= {column: source[dim] for column, dim in zip(target, chosen, strict=True)}
-    return [columns[column] for column in range(new.width)], dims
+    return [columns[column] for column in range(new.layout.width)], dims
 
 
 def _readers(bank: EmbeddingBank) -> list[list[list[int]]]:
     """Per table, the output columns of every vector that comes from it: a field, the mean of a list, or an entry."""
-    found: list[list[list[int]]] = [[] for _ in bank.rows]
-    for field, columns in enumerate(bank.columns()):
+    found: list[list[list[int]]] = [[] for _ in bank.layout.rows]
+    for field, columns in enumerate(bank.layout.columns()):
         found[field].append(columns)
-    for each, columns in zip(bank.lists, bank.list_columns(), strict=True):
-        dim = bank.dims[each.table]
+    for each, columns in zip(bank.layout.lists, bank.layout.list_columns(), strict=True):
+        dim = bank.layout.dims[each.table]
         found[each.table] += [columns[start : start + dim] for start in range(0, len(columns), dim)]
     return found
 

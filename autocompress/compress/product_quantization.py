@@ -32,14 +32,15 @@ class ProductQuantization(Frozen):
 
     def apply(self, model: Recommender, context: Context) -> Record:
         """Record: `pieces`, {table: numbers in a piece}; codes and pieces are tensors of the model."""
-        bank = model.bank
-        fits = [t for t, rows in enumerate(bank.rows) if rows >= self.least_rows and bank.dims[t] % self.piece == 0]
-        record: Record = {"pieces": {str(table): self.piece for table in fits if table not in bank.products}}
-        old = {int(table): bank.table(int(table)).detach() for table in record["pieces"]}
+        layout = model.bank.layout
+        large = [table for table, rows in enumerate(layout.rows) if rows >= self.least_rows]
+        fits = [table for table in large if layout.dims[table] % self.piece == 0 and table not in layout.products]
+        record: Record = {"pieces": {str(table): self.piece for table in fits}}
+        old = {table: model.bank.table(table).detach() for table in fits}
         self.restore(model, record)
         with torch.no_grad():
             for table, rows in old.items():
-                group, _ = model.bank.places[table]
+                group, _ = model.bank.layout.places[table]
                 codes, book = codes_of(rows.numpy(), context.counts[table][: len(rows)], self.piece)
                 model.bank.get_buffer(f"codes_{group}").copy_(torch.from_numpy(codes))
                 model.bank.tables[group].copy_(torch.from_numpy(book))

@@ -31,13 +31,13 @@ class QuantizeTables(Frozen):
         """Record: `bits`, and `scales` per field (chosen once, weighted by training frequency) or None."""
         scales = None
         if self.granularity == "field":
-            scales = [self._scale(model, context, index) for index in range(len(model.bank.rows))]
+            scales = [self._scale(model, context, index) for index in range(len(model.bank.layout.rows))]
         record: Record = {"bits": self.bits, "scales": scales}
         self.restore(model, record)
         return record
 
     def _scale(self, model: Recommender, context: Context, index: int) -> float:
-        if index in model.bank.products:
+        if index in model.bank.layout.products:
             return 1.0  # its pieces are no rows: nothing reads it
         table = model.bank.stored(index).detach()
         frequency = torch.from_numpy(context.counts[index][: len(table)]).float() + 1.0

@@ -31,7 +31,7 @@ class Rows(Frozen):
     def apply(self, model: Recommender, context: Context) -> Record:
         """Record: `rows`, the number of rows that each table keeps, out-of-vocabulary included."""
         kept = kept_rows(context.schema, context.counts, self.keep)
-        rows = [min(have, keep) for have, keep in zip(model.bank.rows, kept, strict=True)]
+        rows = [min(have, keep) for have, keep in zip(model.bank.layout.rows, kept, strict=True)]
         weights = [np.maximum(counts, 1) for counts in context.counts]
         _shrink(model, rows, weights)
         return {"rows": rows}

@@ -3,113 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import replace
 
 import torch
 from torch import nn
 
-from autocompress.models.product_codes import PIECES, looked_up
+from autocompress.models.bank_layout import BankLayout, ListInput
+from autocompress.models.product_codes import looked_up
 from autocompress.models.row_quantization import fake_quantize_rows
 
 
-class ListInput(NamedTuple):
-    """A list: the table that its entries read, and how many slots it has."""
-
-    table: int
-    length: int
-
-
 class EmbeddingBank(nn.Module):
-    """Looks up packed ids (n, slots) int64 and returns (n, width) float32: fields, lists, numbers, in that order.
+    """Looks up packed ids (n, slots) int64 and returns (n, width) float32, as its `layout` has it.
 
-    Tables of equal dimension share one parameter (one lookup for all their fields); a table of `products` has its own,
-    the pieces that its codes name. Rows of a dimension of `ranks` are stored shorter, and mapped to it by one matrix
-    that all tables of that dimension share. The fields come in the order of falling dimension, and inside a dimension
-    in schema order: see `columns`. Ids past a table's rows, which pruning makes, read row 0.
-
-    A list gives the mean of its entries (zeros where it has none); with `whole`, all its entries from the oldest on,
-    zeros for padding, and after all lists one column per slot: 1 where there is an entry. `numbers` columns are passed
-    through. `quantize` switches on what the exported tables will return.
+    There is one parameter per group of tables: one lookup for all their fields. Ids past a table's rows, which pruning
+    makes, read row 0. A list gives the mean of its entries (zeros where it has none); with `whole`, all its entries
+    from the oldest on, zeros for padding. `quantize` switches on what the exported tables will return.
     """
 
-    def __init__(
-        self,
-        rows: Sequence[int],
-        dims: Sequence[int],
-        lists: Sequence[ListInput] = (),
-        *,
-        fields: int | None = None,
-        whole: bool = False,
-        numbers: int = 0,
-        products: Mapping[int, int] | None = None,
-        ranks: Mapping[int, int] | None = None,
-    ) -> None:
-        """`rows` and `dims` are those of the tables; the first `fields` (None: all) belong to fields.
-
-        `products` are tables stored as codes of pieces, each with the numbers in a piece, which divide its dimension;
-        `ranks` are dimensions of which the other tables store fewer numbers, and how many.
-        """
+    def __init__(self, layout: BankLayout) -> None:
         super().__init__()
-        self.rows, self.dims, self.lists = tuple(rows), tuple(dims), tuple(lists)
-        self.fields = len(self.rows) if fields is None else fields
-        self.whole, self.numbers = whole, numbers
+        self.layout = layout
         self.bits: int | None = None
         self.table_scales: tuple[float, ...] | None = None
-        self.products, self.ranks = dict(products or {}), dict(ranks or {})
-        plain = [(t, dim) for t, dim in enumerate(dims) if t not in self.products]
-        self.groups = (
-            *((dim, tuple(t for t, d in plain if d == dim)) for dim in sorted({d for _, d in plain}, reverse=True)),
-            *((dims[t], (t,)) for t in sorted(self.products)),
-        )
         self.tables = nn.ParameterList(
-            torch.randn(*self._stored(dim, tables), dtype=torch.float32) * 0.01 for dim, tables in self.groups
+            torch.randn(*layout.stored_shape(index)) * 0.01 for index in range(len(layout.groups))
         )
         self.maps = nn.ParameterDict(
-            {str(dim): torch.randn(rank, dim) / rank**0.5 for dim, rank in sorted(self.ranks.items())}
+            {str(dim): torch.randn(rank, dim) / rank**0.5 for dim, rank in sorted(layout.ranks.items())}
         )
-        self.places: dict[int, tuple[int, int]] = {}
-        """Of each table, its group and the first of its rows there."""
-        for index, (_, tables) in enumerate(self.groups):
-            starts = torch.tensor([0, *(rows[t] for t in tables)]).cumsum(0)[:-1]
-            self.places |= {t: (index, int(start)) for t, start in zip(tables, starts, strict=True)}
-            mine = [t for t in tables if t < self.fields]
-            self.register_buffer(f"fields_{index}", torch.tensor(mine, dtype=torch.int64), persistent=False)
-            self.register_buffer(f"rows_{index}", torch.tensor([rows[t] for t in mine]), persistent=False)
-            self.register_buffer(f"offsets_{index}", starts[: len(mine)], persistent=False)
-            if (piece := self.piece_of(index)) is not None:
-                codes = torch.zeros(rows[tables[0]], dims[tables[0]] // piece, dtype=torch.uint8)
+        for index, (dim, tables) in enumerate(layout.groups):
+            mine = [table for table in tables if table < layout.fields]
+            offsets = [layout.places[table][1] for table in mine]
+            rows = [layout.rows[table] for table in mine]
+            for name, values in (("fields", mine), ("rows", rows), ("offsets", offsets)):
+                self.register_buffer(f"{name}_{index}", torch.tensor(values, dtype=torch.int64), persistent=False)
+            if (piece := layout.piece_of(index)) is not None:
+                codes = torch.zeros(layout.rows[tables[0]], dim // piece, dtype=torch.uint8)
                 self.register_buffer(f"codes_{index}", codes)
         self.order: torch.Tensor | None
-        self.register_buffer("order", self._order(), persistent=False)
-
-    def _stored(self, dim: int, tables: tuple[int, ...]) -> tuple[int, int]:
-        piece = self.products.get(tables[0])
-        if piece is not None:
-            return dim // piece * PIECES, piece
-        return sum(self.rows[t] for t in tables), self.ranks.get(dim, dim)
-
-    def _order(self) -> torch.Tensor | None:
-        """Where each column of the fields stands among the groups' outputs; None where that is where it is wanted."""
-        by_group = [t for _, tables in self.groups for t in tables if t < self.fields]
-        ends = torch.tensor([self.dims[t] for t in by_group]).cumsum(0).tolist()
-        starts = {t: end - self.dims[t] for t, end in zip(by_group, ends, strict=True)}
-        wanted = sorted(range(self.fields), key=lambda field: -self.dims[field])
-        if wanted == by_group:
-            return None
-        return torch.tensor([starts[field] + place for field in wanted for place in range(self.dims[field])])
-
-    def piece_of(self, index: int) -> int | None:
-        """Numbers in a piece of the group's table; None where the group holds whole rows."""
-        return self.products.get(self.groups[index][1][0])
+        self.register_buffer("order", None if layout.order is None else torch.tensor(layout.order), persistent=False)
 
     def map_of(self, index: int) -> torch.Tensor | None:
         """Float32 (rank, dim) that a group's rows are multiplied by; None where they are stored whole."""
-        dim = self.groups[index][0]
-        return None if self.piece_of(index) is not None or dim not in self.ranks else self.maps[str(dim)]
+        dim = self.layout.groups[index][0]
+        whole = self.layout.piece_of(index) is not None or dim not in self.layout.ranks
+        return None if whole else self.maps[str(dim)]
 
     def resized(self, rows: Sequence[int]) -> EmbeddingBank:
         """A new bank that differs in the tables' rows; maps are copied."""
-        new = self._like(rows, self.products, self.ranks)
+        new = EmbeddingBank(replace(self.layout, rows=tuple(rows)))
         with torch.no_grad():
             for name, value in self.maps.items():
                 new.maps[name].copy_(value)
@@ -117,42 +60,28 @@ class EmbeddingBank(nn.Module):
 
     def with_products(self, products: Mapping[int, int]) -> EmbeddingBank:
         """A new bank of which those tables are codes of pieces, too; what else is stored is copied."""
-        new = self._like(self.rows, {**self.products, **products}, self.ranks)
-        self._copied_to(new)
-        return new
+        return self._restored(replace(self.layout, products={**self.layout.products, **products}))
 
     def with_ranks(self, ranks: Mapping[int, int]) -> EmbeddingBank:
         """A new bank whose tables of those dimensions are stored at those ranks; what else is stored is copied."""
-        new = self._like(self.rows, self.products, {**self.ranks, **ranks})
-        self._copied_to(new)
-        return new
+        return self._restored(replace(self.layout, ranks={**self.layout.ranks, **ranks}))
 
-    def _copied_to(self, new: EmbeddingBank) -> None:
-        """What is stored alike in both."""
+    def _restored(self, layout: BankLayout) -> EmbeddingBank:
+        """A bank of another layout, with everything that both store alike."""
+        new = EmbeddingBank(layout)
         with torch.no_grad():
-            for table in range(len(self.rows)):
-                mine, theirs = self.places[table][0], new.places[table][0]
-                if self.piece_of(mine) is not None and new.piece_of(theirs) == self.piece_of(mine):
+            for table in range(len(layout.rows)):
+                mine, theirs = self.layout.places[table][0], layout.places[table][0]
+                if self.layout.piece_of(mine) is not None and layout.piece_of(theirs) == self.layout.piece_of(mine):
                     new.tables[theirs].copy_(self.tables[mine])
                     new.get_buffer(f"codes_{theirs}").copy_(self.get_buffer(f"codes_{mine}"))
-                elif new.piece_of(theirs) is None and self.stored(table).shape == new.stored(table).shape:
+                elif layout.piece_of(theirs) is None and self.stored(table).shape == new.stored(table).shape:
                     new.stored(table).copy_(self.stored(table))
             for name in set(self.maps.keys()) & set(new.maps.keys()):
                 new.maps[name].copy_(self.maps[name])
         if self.bits is not None:
             new.quantize(self.bits, self.table_scales)
-
-    def _like(self, rows: Sequence[int], products: Mapping[int, int], ranks: Mapping[int, int]) -> EmbeddingBank:
-        return EmbeddingBank(
-            rows,
-            self.dims,
-            self.lists,
-            fields=self.fields,
-            whole=self.whole,
-            numbers=self.numbers,
-            products=products,
-            ranks=ranks,
-        )
+        return new
 
     def quantize(self, bits: int, table_scales: Sequence[float] | None) -> None:
         """From now on values have `bits` bits and a scale per table, or per row where `table_scales` is None."""
@@ -163,86 +92,51 @@ class EmbeddingBank(nn.Module):
         """Scales (tables of the group,), float32; None where every row has its own."""
         if self.table_scales is None:
             return None
-        return torch.tensor([self.table_scales[table] for table in self.groups[index][1]])
-
-    @property
-    def slot_rows(self) -> tuple[int, ...]:
-        """Rows of the table that each slot of packed ids reads."""
-        lists = (self.rows[each.table] for each in self.lists for _ in range(each.length))
-        return (*self.rows[: self.fields], *lists)
-
-    @property
-    def width(self) -> int:
-        """Columns of the output."""
-        return len(self.rest()) + sum(map(len, (*self.columns(), *self.list_columns())))
-
-    def columns(self) -> list[list[int]]:
-        """Output columns of each field, in schema order."""
-        result: list[list[int]] = [[] for _ in range(self.fields)]
-        start = 0
-        for field in sorted(range(self.fields), key=lambda field: -self.dims[field]):
-            result[field] = list(range(start, start + self.dims[field]))
-            start += self.dims[field]
-        return result
-
-    def list_columns(self) -> list[list[int]]:
-        """Output columns of each list; of a whole one, entry by entry."""
-        result: list[list[int]] = []
-        start = sum(self.dims[: self.fields])
-        for each in self.lists:
-            columns = self.dims[each.table] * (each.length if self.whole else 1)
-            result.append(list(range(start, start + columns)))
-            start += columns
-        return result
-
-    def rest(self) -> list[int]:
-        """Output columns that hold no embedding: what tells entries from padding, and numbers."""
-        start = sum(self.dims[: self.fields]) + sum(map(len, self.list_columns()))
-        marks = sum(each.length for each in self.lists) if self.whole else 0
-        return list(range(start, start + marks + self.numbers))
+        return torch.tensor([self.table_scales[table] for table in self.layout.groups[index][1]])
 
     def table(self, table: int) -> torch.Tensor:
         """One table's rows (rows, dim): a view where they are stored whole, else what codes or a map make of them."""
-        if table not in self.places:
-            raise IndexError(f"table {table} of {len(self.rows)}")
-        group, _ = self.places[table]
-        if self.piece_of(group) is not None:
+        if table not in self.layout.places:
+            raise IndexError(f"table {table} of {len(self.layout.rows)}")
+        group, _ = self.layout.places[table]
+        if self.layout.piece_of(group) is not None:
+            everything = torch.arange(self.layout.rows[table])
             with torch.no_grad():
-                return looked_up(self.get_buffer(f"codes_{group}"), self.tables[group], torch.arange(self.rows[table]))
+                return looked_up(self.get_buffer(f"codes_{group}"), self.tables[group], everything)
         to_dim = self.map_of(group)
         return self.stored(table) if to_dim is None else self.stored(table) @ to_dim
 
     def stored(self, table: int) -> torch.Tensor:
         """View of what is stored of one table that is no product: (rows, dim), or (rows, rank)."""
-        group, start = self.places[table]
-        rows: torch.Tensor = self.tables[group][start : start + self.rows[table]]
+        group, start = self.layout.places[table]
+        rows: torch.Tensor = self.tables[group][start : start + self.layout.rows[table]]
         return rows
 
     def forward(self, ids: torch.Tensor, numbers: torch.Tensor | None = None) -> torch.Tensor:
         """Float32 (n, width); `numbers` float32 (n, its width) where there are any."""
-        parts, start = self._fields(ids), self.fields
+        parts, start = self._fields(ids), self.layout.fields
         if self.order is not None:
             parts = [torch.cat(parts, dim=1).index_select(1, self.order)]
-        for each in self.lists:
+        for each in self.layout.lists:
             parts.append(self._list(ids[:, start : start + each.length], each))
             start += each.length
-        if self.whole:
-            parts.append((ids[:, self.fields :] >= 0).float())
-        if self.numbers:
+        if self.layout.whole:
+            parts.append((ids[:, self.layout.fields :] >= 0).float())
+        if self.layout.numbers:
             assert numbers is not None
             parts.append(numbers)
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def _fields(self, ids: torch.Tensor) -> list[torch.Tensor]:
         parts = []
-        for index, (dim, _) in enumerate(self.groups):
+        for index, (dim, _) in enumerate(self.layout.groups):
             fields = self.get_buffer(f"fields_{index}")
             if not len(fields):
                 continue
             group = ids if len(fields) == ids.shape[1] else ids.index_select(1, fields)
             kept = torch.where(group < self.get_buffer(f"rows_{index}"), group, 0)
             rows = self._rows(index, kept + self.get_buffer(f"offsets_{index}"))
-            if self.bits is not None and self.piece_of(index) is None:
+            if self.bits is not None and self.layout.piece_of(index) is None:
                 scales = self.group_scales(index)
                 if scales is not None:
                     scales = scales[: len(fields)].to(rows.device).repeat(len(rows))[:, None]
@@ -253,7 +147,7 @@ class EmbeddingBank(nn.Module):
 
     def _rows(self, index: int, wanted: torch.Tensor) -> torch.Tensor:
         """Rows (..., dim) of a group, before quantization."""
-        if self.piece_of(index) is not None:
+        if self.layout.piece_of(index) is not None:
             return looked_up(self.get_buffer(f"codes_{index}"), self.tables[index], wanted)
         return nn.functional.embedding(wanted, self.tables[index], sparse=torch.is_grad_enabled())
 
@@ -263,19 +157,19 @@ class EmbeddingBank(nn.Module):
 
     def _list(self, entries: torch.Tensor, each: ListInput) -> torch.Tensor:
         """Only entries are looked up: padding would be counted, and decayed, as a lookup of row 0."""
-        group, start = self.places[each.table]
+        group, start = self.layout.places[each.table]
         there = torch.nonzero(entries.reshape(-1) >= 0)[:, 0]
         asked = entries.reshape(-1)[there]
-        kept = torch.where(asked < self.rows[each.table], asked, 0) + start
+        kept = torch.where(asked < self.layout.rows[each.table], asked, 0) + start
         rows = self._rows(group, kept)
-        if self.bits is not None and self.piece_of(group) is None:
+        if self.bits is not None and self.layout.piece_of(group) is None:
             scales = None
             if self.table_scales is not None:
                 scales = torch.full((len(rows), 1), self.table_scales[each.table], device=rows.device)
             rows = fake_quantize_rows(rows, self.bits, scales)
         rows = self._mapped(group, rows)
         count, dim = len(entries), rows.shape[1]
-        if self.whole:
+        if self.layout.whole:
             return rows.new_zeros(count * each.length, dim).index_copy(0, there, rows).view(count, each.length * dim)
         lengths = (entries >= 0).sum(dim=1, keepdim=True).clamp_min(1)
         return rows.new_zeros(count, dim).index_add(0, there // each.length, rows) / lengths

@@ -10,7 +10,8 @@ from torch import nn
 
 from autocompress.data.inputs import Inputs
 from autocompress.errors import UserError
-from autocompress.models.embedding import EmbeddingBank, ListInput
+from autocompress.models.bank_layout import BankLayout, ListInput
+from autocompress.models.embedding import EmbeddingBank
 from autocompress.models.shape import Shape, table_dims
 from autocompress.schema import Schema
 
@@ -51,9 +52,12 @@ def build(
     dims = table_dims(shape.embedding_dim, schema.tables)
     lists = [ListInput(schema.tables.index(each.shares or each.name), each.length) for each in schema.sequences]
     widths = tuple(vector.width for vector in schema.vectors)
-    bank = EmbeddingBank(rows, dims, lists, fields=len(schema.fields), whole=shape.whole_lists, numbers=sum(widths))
+    layout = BankLayout(
+        tuple(rows), dims, len(schema.fields), tuple(lists), whole=shape.whole_lists, numbers=sum(widths)
+    )
+    bank = EmbeddingBank(layout)
     if module is not None:
-        return Recommender(bank, module(bank.width, len(schema.tasks)))
+        return Recommender(bank, module(bank.layout.width, len(schema.tasks)))
     return Recommender(
-        bank, shape.dense(schema, (*dims[: bank.fields], *(dims[each.table] for each in lists), *widths))
+        bank, shape.dense(schema, (*dims[: bank.layout.fields], *(dims[each.table] for each in lists), *widths))
     )

@@ -64,8 +64,8 @@ def new_context(rows: int = 512, shape: Shape = SHAPE) -> Context:
 
 def new_inputs(model: Recommender, rows: int = 64, seed: int = 3) -> Inputs:
     """Inputs as the encoder shipped with `model` would give them: ids that it has, some lists short or empty."""
-    schema = SCHEMA if model.bank.numbers else SCHEMA.model_copy(update={"vectors": ()})
-    return drawn(model.bank.slot_rows, schema, rows, np.random.default_rng(seed))
+    schema = SCHEMA if model.bank.layout.numbers else SCHEMA.model_copy(update={"vectors": ()})
+    return drawn(model.bank.layout.slot_rows, schema, rows, np.random.default_rng(seed))
 
 
 def drawn(slot_rows: Iterable[int], schema: Schema, rows: int, draw: np.random.Generator) -> Inputs:
@@ -94,7 +94,7 @@ class Exporter:
 
     def __call__(self, model: Recommender, name: str = "model") -> Path:
         path = self.folder / f"{name}.onnx"
-        schema = SCHEMA if model.bank.numbers else SCHEMA.model_copy(update={"vectors": ()})
+        schema = SCHEMA if model.bank.layout.numbers else SCHEMA.model_copy(update={"vectors": ()})
         export(model, schema, path, self.cache)
         return path
 

@@ -48,7 +48,7 @@ def write(parent: Path, exported: Exporter) -> Write:
         return write_bundle(
             parent,
             write_model,
-            encode.truncate(new_encoder(), model.bank.rows),
+            encode.truncate(new_encoder(), model.bank.layout.rows),
             plan={"student": {}},
             records=[],
             lineage={"data": "d", "teacher": "t", "seed": 0},
@@ -114,7 +114,7 @@ def test_external_data_counts_as_model_bytes(parent: Path) -> None:
 def test_the_vocabulary_that_ships_has_the_rows_of_the_model(write: Write) -> None:
     model = new_model()
     transform("rows", {"keep": 0.3}).apply(model, new_context())
-    assert write(model).encoder().rows == model.bank.rows
+    assert write(model).encoder().rows == model.bank.layout.rows
 
 
 def test_a_bundle_opens_as_it_was_written_wherever_it_is_moved(bundle: Bundle, tmp_path: Path) -> None:

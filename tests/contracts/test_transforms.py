@@ -275,7 +275,7 @@ def test_rows_that_are_pruned_are_not_in_the_file(keep: float, exported: Exporte
     model, (record,) = applied(transform("rows", {"keep": keep}))
     table = initializers(exported(model))["table_0"]
     assert table.shape == (sum(record["rows"]), 8)
-    whole, price = new_model().bank.rows, [*ROWS].index("price")
+    whole, price = new_model().bank.layout.rows, [*ROWS].index("price")
     vocabulary = sum(rows - 1 for rows in whole) - whole[price] + 1
     kept = sum(rows - 1 for rows in record["rows"]) - whole[price] + 1
     assert kept == pytest.approx(keep * vocabulary, rel=0.03)
@@ -298,7 +298,7 @@ def test_quantized_tables_are_packed_with_no_float_copy_left(
     bits: int, dtype: type[np.generic], columns: int, granularity: str, exported: Exporter
 ) -> None:
     model, _ = applied(transform("quantize_tables", {"bits": bits, "granularity": granularity}))
-    stored, rows = initializers(exported(model)), sum(model.bank.rows)
+    stored, rows = initializers(exported(model)), sum(model.bank.layout.rows)
     assert stored["table_0"].dtype == dtype
     assert stored["table_0"].shape == (rows, columns)
     long = {name: value for name, value in stored.items() if value.dtype.kind == "f" and value.size >= rows}

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autocompress.models.bank_layout import BankLayout
 from autocompress.models.embedding import EmbeddingBank
 from autocompress.models.row_quantization import codes, fake_quantize_rows, field_scale, levels, pack, row_scales
 
@@ -18,6 +19,11 @@ tables = st.tuples(
 bits = pytest.mark.parametrize("bits", [2, 4, 8])
 
 
+def bank_of(rows: list[int], dims: list[int]) -> EmbeddingBank:
+    """Of fields alone."""
+    return EmbeddingBank(BankLayout(tuple(rows), tuple(dims), len(rows)))
+
+
 def rows_of(shape: tuple[int, int, float, int]) -> torch.Tensor:
     rows, dim, size, seed = shape
     return size * torch.randn(rows, dim, generator=torch.Generator().manual_seed(seed))
@@ -25,12 +31,12 @@ def rows_of(shape: tuple[int, int, float, int]) -> torch.Tensor:
 
 @given(fields, st.integers(0, 99))
 def test_each_field_comes_out_in_its_own_columns(shape: list[tuple[int, int]], seed: int) -> None:
-    bank = EmbeddingBank([rows for rows, _ in shape], [dim for _, dim in shape])
+    bank = bank_of([rows for rows, _ in shape], [dim for _, dim in shape])
     draw = torch.Generator().manual_seed(seed)
     ids = torch.stack([torch.randint(0, rows, (7,), generator=draw) for rows, _ in shape], dim=1)
-    out, columns = bank(ids), bank.columns()
-    assert out.shape == (7, bank.width)
-    assert sorted(column for each in columns for column in each) == list(range(bank.width))
+    out, columns = bank(ids), bank.layout.columns()
+    assert out.shape == (7, bank.layout.width)
+    assert sorted(column for each in columns for column in each) == list(range(bank.layout.width))
     for field, (rows, dim) in enumerate(shape):
         assert bank.table(field).shape == (rows, dim)
         assert torch.equal(out[:, columns[field]], bank.table(field)[ids[:, field]])
@@ -38,18 +44,18 @@ def test_each_field_comes_out_in_its_own_columns(shape: list[tuple[int, int]], s
 
 @given(fields)
 def test_ids_past_a_fields_rows_read_its_own_row_0(shape: list[tuple[int, int]]) -> None:
-    bank = EmbeddingBank([rows for rows, _ in shape], [dim for _, dim in shape])
+    bank = bank_of([rows for rows, _ in shape], [dim for _, dim in shape])
     past = torch.tensor([[rows for rows, _ in shape], [rows + 1000 for rows, _ in shape]])
     assert torch.equal(bank(past), bank(torch.zeros_like(past)))
 
 
 def test_a_field_that_is_not_there_has_no_table() -> None:
     with pytest.raises(IndexError, match="table 2 of 2"):
-        EmbeddingBank([3, 3], [4, 4]).table(2)
+        bank_of([3, 3], [4, 4]).table(2)
 
 
 def test_a_lookup_moves_only_the_rows_that_were_read() -> None:
-    bank = EmbeddingBank([5, 4], [2, 2])
+    bank = bank_of([5, 4], [2, 2])
     torch.autograd.backward(bank(torch.tensor([[1, 2], [1, 9]])).sum())
     gradient = bank.tables[0].grad
     assert gradient is not None

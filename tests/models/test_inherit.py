@@ -79,7 +79,7 @@ def test_a_narrower_student_runs_and_is_near_its_teacher(
     wanted, found, student = inherited(teacher, **changes)
     assert found.shape == wanted.shape
     assert explained(wanted, found) > share
-    assert student.bank.dims == table_dims(changed(teacher, changes).embedding_dim, SCHEMA.tables)
+    assert student.bank.layout.dims == table_dims(changed(teacher, changes).embedding_dim, SCHEMA.tables)
 
 
 def test_inheriting_leaves_the_teacher_as_it_was() -> None:

@@ -64,7 +64,7 @@ class TwoTower(nn.Module):
         item, user = torch.nonzero(of_item)[:, 0], torch.nonzero(~of_item)[:, 0]
         self.register_buffer("item_columns", item, persistent=False)
         self.register_buffer("user_columns", user, persistent=False)
-        self.graph_constants = (*item.tolist(), -1, *user.tolist())
+        self.graph_constants = (shape.output, *item.tolist(), -1, *user.tolist())
         self.tower = tower(len(user), shape.tower, shape.dropout)
         self.item_tower = tower(len(item), shape.tower, shape.dropout)
         self.user_out = nn.Linear(shape.tower[-1] if shape.tower else len(user), shape.output)

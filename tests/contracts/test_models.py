@@ -98,6 +98,17 @@ def test_the_file_scores_what_torch_scores(shape: Shape, exported: Exporter) -> 
     assert score(open_session(path), new_inputs(model, 500)).std() > 1e-3, "scores that do not vary would hide it"
 
 
+def test_two_towers_that_differ_in_their_output_alone_share_no_graph(exported: Exporter) -> None:
+    for output in (8, 24):
+        shape = parse_shape({"kind": "two_tower", "embedding_dim": 8, **SHAPES["two_tower"], "output": output})
+        model = new_model(shape=shape)
+        found = outputs(open_session(exported(model)), new_inputs(model))
+        assert {name: value.shape[1] for name, value in found.items() if name != "scores"} == {
+            "user_vector": output,
+            "item_vector": output,
+        }
+
+
 @pytest.mark.parametrize("kind", ["sasrec", "two_tower"])
 def test_vectors_in_the_file_rank_as_the_scores_do(kind: str, exported: Exporter) -> None:
     model = new_model(shape=parse_shape({"kind": kind, "embedding_dim": 8, **SHAPES[kind]}))

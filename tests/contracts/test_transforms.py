@@ -118,7 +118,8 @@ def applied(*transforms: Transform) -> tuple[Recommender, list[Record]]:
 
 
 def bound(*transforms: Transform) -> float:
-    return PARITY_BOUND[any(each.storage_bits() for each in transforms)]
+    """Tighter than a trial's, whose many rows may hold a value on an edge of rounding."""
+    return 1e-3 if any(each.storage_bits() for each in transforms) else PARITY_BOUND[False]
 
 
 def test_every_method_has_an_example() -> None:
@@ -366,7 +367,7 @@ def test_factored_tables_keep_what_is_read_most_and_go_on_with_products_and_bits
     for table in range(2):
         error = (model.bank.table(table).detach() - before[table]).square().mean()
         assert float(error) < 0.05 * float(before[table].square().mean())
-    assert parity(model, exported(model), new_inputs(model, 300)) <= PARITY_BOUND[True]
+    assert parity(model, exported(model), new_inputs(model, 300)) <= 1e-3
 
 
 def test_every_dense_layer_but_the_head_is_int8_in_the_file(exported: Exporter) -> None:

@@ -14,6 +14,7 @@ import torch
 from autocompress.measure.machine import machine_digest
 from autocompress.storage import write_json
 from autocompress.training.onednn import product
+from autocompress.training.onednn import there as onednn_there
 
 Precision = Literal["32-true", "bf16-mixed"]
 GAIN = 1.3
@@ -63,7 +64,7 @@ def _gains() -> tuple[float, float]:
     plain = _seconds(lambda: left @ right)
     short_left, short_right = left.bfloat16(), right.bfloat16()
     onednn = 1.0
-    if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if onednn_there():
         onednn = plain / _seconds(lambda: product(left, right))
     return plain / _seconds(lambda: short_left @ short_right), onednn
 

@@ -17,6 +17,12 @@ LEAST_WEIGHTS = 4096
 """Numbers in a weight below which a call costs more than it saves."""
 
 
+def there() -> bool:
+    """Whether this torch has oneDNN, and the operator that its own compiler uses."""
+    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return bool(available) and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
 class OneDNNLinears(TorchFunctionMode):
     """Inside it, `torch.nn.functional.linear` of large float32 matrices on a CPU goes through oneDNN, gradients too."""
 

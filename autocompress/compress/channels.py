@@ -15,7 +15,7 @@ import torch_pruning as tp
 from pydantic import Field as Limits
 from torch import nn
 
-from autocompress.compress.calibration import loss_gradients
+from autocompress.compress.linear_layers import loss_gradients
 from autocompress.compress.transform import Context, Record
 from autocompress.models.heads.head import gives_logits
 from autocompress.models.recommender import Recommender

@@ -6,13 +6,14 @@ moments first (Chen et al., "DRONE: Data-aware Low-rank Compression", NeurIPS 20
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field as Limits
 from torch import nn
 
-from autocompress.compress.calibration import inputs_of_layers
+from autocompress.compress.linear_layers import inputs_of_layers, replaced
 from autocompress.compress.transform import Context, Record
 from autocompress.models.recommender import Recommender
 from autocompress.schema import Frozen
@@ -47,17 +48,17 @@ class LowRank(Frozen):
                     continue
                 ranks[name] = rank
                 up, down = factors(layer.weight, rank, inputs if self.weighted else None)
-                first, second = _replace(model.dense, name, rank)
-                first.weight.copy_(down)
-                second.weight.copy_(up)
+                thin = replaced(model.dense, name, partial(_thin, rank=rank))
+                thin.get_parameter("0.weight").copy_(down)
+                thin.get_parameter("1.weight").copy_(up)
                 if layer.bias is not None:
-                    second.bias.copy_(layer.bias)
+                    thin.get_parameter("1.bias").copy_(layer.bias)
         return {"ranks": ranks}
 
     def restore(self, model: Recommender, record: Record) -> None:
         """Replaces the recorded layers."""
         for name, rank in record["ranks"].items():
-            _replace(model.dense, name, rank)
+            replaced(model.dense, name, partial(_thin, rank=rank))
 
     def keeps(self) -> str | None:
         """Share of the weights."""
@@ -90,10 +91,8 @@ def factors(weight: torch.Tensor, rank: int, inputs: torch.Tensor | None) -> tup
     return (left[:, :rank] * half).float(), down.float()
 
 
-def _replace(dense: nn.Module, name: str, rank: int) -> tuple[nn.Linear, nn.Linear]:
-    layer, (parent, _, leaf) = dense.get_submodule(name), name.rpartition(".")
-    assert isinstance(layer, nn.Linear)
-    first = nn.Linear(layer.in_features, rank, bias=False)
-    second = nn.Linear(rank, layer.out_features, bias=layer.bias is not None)
-    setattr(dense.get_submodule(parent), leaf, nn.Sequential(first, second).train(layer.training))
-    return first, second
+def _thin(layer: nn.Linear, rank: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(layer.in_features, rank, bias=False),
+        nn.Linear(rank, layer.out_features, bias=layer.bias is not None),
+    )

@@ -7,13 +7,14 @@ score.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 from torch import nn
 
 from autocompress.compress.activation_range import Calibration, activation_range
-from autocompress.compress.calibration import inputs_of_layers
+from autocompress.compress.linear_layers import inputs_of_layers, replaced
 from autocompress.compress.transform import Context, Record
 from autocompress.models.quantized_linear import QuantizedLinear
 from autocompress.models.recommender import Recommender
@@ -53,10 +54,8 @@ class QuantizeDense(Frozen):
     def restore(self, model: Recommender, record: Record) -> None:
         """Replaces the recorded layers."""
         for name in record["layers"]:
-            parent, _, leaf = name.rpartition(".")
-            linear = model.dense.get_submodule(name)
-            assert isinstance(linear, nn.Linear)
-            setattr(model.dense.get_submodule(parent), leaf, self._packed(linear, record.get("ranges", {}).get(name)))
+            ends = record.get("ranges", {}).get(name)
+            replaced(model.dense, name, partial(self._packed, ends=ends))
 
     def _packed(self, linear: nn.Linear, ends: list[float] | None) -> nn.Module:
         if self.activations == "row":

@@ -13,7 +13,7 @@ from pydantic import Field as Limits
 from pydantic import model_validator
 from torch import nn
 
-from autocompress.compress.calibration import inputs_of_layers, loss_gradients
+from autocompress.compress.linear_layers import inputs_of_layers, loss_gradients, replaced
 from autocompress.compress.transform import Context, Record
 from autocompress.models.recommender import Recommender
 from autocompress.models.sparse_linear import SparseLinear
@@ -74,10 +74,7 @@ class Weights(Frozen):
     def restore(self, model: Recommender, record: Record) -> None:
         """Replaces the recorded layers; their masks are loaded with the tensors."""
         for name in record["layers"]:
-            parent, _, leaf = name.rpartition(".")
-            linear = model.dense.get_submodule(name)
-            assert isinstance(linear, nn.Linear)
-            setattr(model.dense.get_submodule(parent), leaf, SparseLinear(linear))
+            replaced(model.dense, name, SparseLinear)
 
     def keeps(self) -> str | None:
         """Share of the weights."""

@@ -1,6 +1,8 @@
-"""What the linear layers of a model see of a sample, and how its loss depends on them."""
+"""The linear layers of a model: what they see of a sample, how its loss depends on them, what is put in their place."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -29,6 +31,16 @@ def inputs_of_layers(model: Recommender, context: Context) -> dict[str, torch.Te
     for hook in hooks:
         hook.remove()
     return seen
+
+
+def replaced(dense: nn.Module, name: str, make: Callable[[nn.Linear], nn.Module]) -> nn.Module:
+    """Puts what `make` makes of the linear layer `name` in its place, in the layer's mode; returns it."""
+    parent, _, leaf = name.rpartition(".")
+    layer = dense.get_submodule(name)
+    assert isinstance(layer, nn.Linear)
+    made = make(layer).train(layer.training)
+    setattr(dense.get_submodule(parent), leaf, made)
+    return made
 
 
 def loss_gradients(model: Recommender, context: Context) -> dict[str, torch.Tensor]:

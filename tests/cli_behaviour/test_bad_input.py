@@ -37,7 +37,7 @@ WRONG_VALUES = {
     "kind": (["data.kind=ads"], ["data", "ads_simulator, ", "did you mean 'ads_simulator'?"]),
     "teacher": (["teacher.shape.tower=[0]"], ["teacher.shape.tower"]),
     "knob": (["+search_spaces.rows.kep=[.1]"], ["search_spaces.rows.kep", "did you mean 'keep'?"]),
-    "choice": (["search_spaces.quantize_tables.bits=[3]"], ["search_spaces.quantize_tables.bits", "3", "8 or 4"]),
+    "choice": (["search_spaces.quantize_tables.bits=[3]"], ["search_spaces.quantize_tables.bits", "3", "8, 4 or 2"]),
     "range": (
         ["search_spaces.rows.keep={low: 1, high: 0.5}"],
         ["search_spaces.rows.keep: low 1 is not below high 0.5"],

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.measure.group_metrics import FEW, numbered, per_group, share
-from autocompress.measure.quality import BINS, FEW_GROUPS, MANY_GROUPS, THRESHOLD, Metric, row_losses
+from autocompress.measure.quality import BINS, DISTANCES, FEW_GROUPS, MANY_GROUPS, THRESHOLD, Metric, row_losses
 
 REPLICATES = 200
 BLOCK = 32_768
@@ -150,3 +150,13 @@ def interval(replicates: NDArray[np.float64]) -> tuple[float, float]:
     """Percentile interval at 95 %."""
     low, high = np.nanpercentile(replicates, [2.5, 97.5])
     return float(low), float(high)
+
+
+def interval_of(metric: str, value: float, replicates: NDArray[np.float64]) -> tuple[float, float]:
+    """As `interval`; of a metric of `DISTANCES` it reaches to the `value` itself.
+
+    Such a metric adds up absolute differences, and resampling makes differences: a small one may lie below what nearly
+    every replicate shows.
+    """
+    low, high = interval(replicates)
+    return (min(low, value), max(high, value)) if metric in DISTANCES else (low, high)

@@ -26,6 +26,8 @@ AUC = Goal()
 METRICS = ("auc", "log_loss", "accuracy", "precision", "recall", "f1", "calibration_error")
 FEW_GROUPS, MANY_GROUPS = ("group_auc", "auc_gap"), ("group_auc", f"ndcg@{TOP}", f"recall@{TOP}", f"hit_rate@{TOP}")
 LOWER_IS_BETTER = frozenset({"log_loss", "calibration_error", "auc_gap"})
+DISTANCES = frozenset({"calibration_error", "auc_gap"})
+"""Never negative, and 0 only where two things are equal."""
 CLIP = 1e-7
 THRESHOLD = 0.5
 BINS = 15

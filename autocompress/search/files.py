@@ -14,7 +14,7 @@ from autocompress.artefact.runtime import open_session, outputs, score
 from autocompress.data.inputs import clip_ids
 from autocompress.data.source import Split
 from autocompress.data.store import Dataset
-from autocompress.measure.bootstrap import Resampled, interval, metric_replicates, resample, weights
+from autocompress.measure.bootstrap import Resampled, interval, interval_of, metric_replicates, resample, weights
 from autocompress.measure.catalogue import Catalogue, catalogue_of
 from autocompress.measure.group_metrics import PerGroup
 from autocompress.measure.latency import BATCHES, FINAL_RUNS, interleaved, percentiles, speedup
@@ -127,7 +127,7 @@ def measure_in_full(known: Known, teacher: Known, test: TestSplit, folder: Path)
             metric: MetricValue(
                 valid=known.quality[task][metric],
                 test=value,
-                test_ci95=interval(replicates[metric]),
+                test_ci95=interval_of(metric, value, replicates[metric]),
                 test_drop=drop(metric, test.teacher_quality[task][metric], value),
                 test_drop_ci95=interval(drop(metric, test.teacher[index][metric], replicates[metric])),
             )

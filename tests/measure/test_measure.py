@@ -24,6 +24,7 @@ from autocompress.measure.bootstrap import (
     auc,
     auc_replicates,
     interval,
+    interval_of,
     metric_replicates,
     weighted_sums,
     weights,
@@ -246,3 +247,11 @@ def absent(package: str) -> str:
     if package == "torch":
         raise PackageNotFoundError(package)
     return version(package)
+
+
+def test_the_interval_of_a_distance_reaches_to_a_value_that_resampling_only_adds_to() -> None:
+    replicates = np.linspace(0.004, 0.02, 200)
+    low, high = interval_of("calibration_error", 0.001, replicates)
+    assert (low, high) == (0.001, interval(replicates)[1])
+    assert interval_of("auc", 0.001, replicates) == interval(replicates)
+    assert interval_of("auc_gap", 0.01, replicates) == interval(replicates)

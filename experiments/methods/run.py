@@ -197,16 +197,19 @@ def plot(stored: dict[str, Any]) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    names = sorted({words for entry in stored["logs"].values() for words in entry["methods"]})
+    colours = dict(zip(names, pyplot.colormaps["tab20"].colors, strict=False))
     figure, axes = pyplot.subplots(1, len(stored["logs"]), figsize=(6 * len(stored["logs"]), 4.5), squeeze=False)
     for axis, (name, entry) in zip(axes[0], stored["logs"].items(), strict=True):
-        for words, cells in entry["methods"].items():
+        for words, cells in sorted(entry["methods"].items()):
             sizes = [cell["bytes"] / 1e3 for cell in cells]
-            axis.plot(sizes, [cell["recovered"]["change"] for cell in cells], "o-", label=words, linewidth=1)
+            axis.plot(sizes, [cell["recovered"]["change"] for cell in cells], "o-", label=words, color=colours[words])
         sizes = [each["bytes"] / 1e3 for each in entry["scratch"]]
         axis.plot(sizes, [each["change"] for each in entry["scratch"]], "k--", label="from scratch")
         axis.plot([entry["quantize_dynamic"]["bytes"] / 1e3], [entry["quantize_dynamic"]["change"]], "kD")
         axis.axhline(0.0, color="grey", linewidth=0.5)
         axis.set_xscale("log")
+        axis.xaxis.set_minor_formatter("")
         axis.set_title(name + (" (synthetic)" if entry["synthetic"] else ""))
         axis.set_xlabel("KB of model.onnx")
         axis.set_ylabel("change of test quality after recovery")

@@ -52,12 +52,12 @@ def fit(
 ) -> None:
     """Trains `model` in place.
 
-    `soft` are teacher logits (train rows, tasks) or None. `compiled` lets torch compile the dense part, which takes
-    half a minute and needs a C++ compiler. `on_epoch_end(epoch, loss)` is called with the model in eval mode; a true
-    `should_stop()` then ends the training, and `slowed()` is what the learning rates are multiplied by from then on.
-    With several `devices` this process is one of as many, which Lightning has started (`job`), and the first of them
-    makes the calls. KeyboardInterrupt passes through. `UserError` where the objective asks for groups, or vectors, that
-    are not there.
+    `soft` are teacher logits (train rows, tasks) or None; `arithmetic` is what products are made in. `compiled` lets
+    torch compile the dense part, which takes half a minute and needs a C++ compiler. `on_epoch_end(epoch, loss)` is
+    called with the model in eval mode; a true `should_stop()` then ends the training, and `slowed()` is what the
+    learning rates are multiplied by from then on. With several `devices` this process is one of as many, which
+    Lightning has started (`job`), and the first of them makes the calls. KeyboardInterrupt passes through. `UserError`
+    where the objective asks for groups, or vectors, that are not there.
     """
     torch.manual_seed(seed)
     _quiet()
@@ -100,7 +100,7 @@ def fit(
         steps,
         accumulator,
         compiled=compiled,
-        onednn=arithmetic == Arithmetic("32-true", onednn=True) and not compiled,
+        onednn=arithmetic.onednn and arithmetic.precision == "32-true" and not compiled,
         log_q=log_q,
     )
     # the optimizer of the tables exchanges their rows itself: no part of the reducer takes sparse gradients
@@ -149,7 +149,8 @@ class _EpochEnd(Callback):
                 self.model.train()
             stops = self.should_stop is not None and self.should_stop()
             slowed = 1.0 if self.slowed is None else self.slowed()
-        trainer.should_stop, pl_module.slowed = trainer.strategy.broadcast((stops, slowed))
+        stops, pl_module.slowed = trainer.strategy.broadcast((stops, slowed))
+        trainer.should_stop = trainer.should_stop or stops
 
 
 @torch.no_grad()

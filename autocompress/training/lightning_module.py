@@ -85,7 +85,8 @@ class RecommenderTraining(LightningModule):
             for group in optimizer.param_groups:
                 group["lr"] = rate * factor
             optimizer.zero_grad()
-        optimizers[0].param_groups[0]["decay"] = 2 * self.recovery.embedding_l2 / len(batch.ids)
+        rows = len(batch.ids) * self.trainer.world_size  # the tables' optimizer sees the lookups of all processes
+        optimizers[0].param_groups[0]["decay"] = 2 * self.recovery.embedding_l2 / rows
         with self.matmul():
             value = self._loss(batch)
         self.last_loss = value.detach()

@@ -56,6 +56,16 @@ def test_two_processes_train_the_model_that_one_does(dataset: Dataset, tmp_path:
     assert [epoch[3] for epoch in epochs_of_two] == pytest.approx([epoch[3] for epoch in epochs_of_one], abs=1e-3)
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.pipeline
+def test_two_processes_pay_l2_on_embeddings_as_one_does(dataset: Dataset, tmp_path: Path) -> None:
+    without, _ = trained(job(dataset), tmp_path / "without")
+    one, _ = trained(job(dataset, embedding_l2=0.03), tmp_path / "one")
+    two, _ = trained(job(dataset, embedding_l2=0.03, devices=2), tmp_path / "two")
+    assert np.abs(one - without).max() > 0.05
+    np.testing.assert_allclose(two, one, atol=2e-3)
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.pipeline
 def test_what_cannot_be_trained_is_refused_in_one_line_from_several_processes_too(

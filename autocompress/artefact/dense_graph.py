@@ -53,7 +53,7 @@ def dense_graph(dense: nn.Module, width: int, cache: Path) -> tuple[list[onnx.No
             swapped = [numpy_helper.from_array(tensors[name].contiguous().numpy(), name) for name in parameters]
         else:
             held.add(weight)
-            more_nodes, swapped = packed[weight].graph(weight, node.input[0], node.output[0])
+            more_nodes, swapped = packed[weight].packed_graph(weight, node.input[0], node.output[0])
             nodes += more_nodes
         initializers |= {tensor.name: tensor for tensor in swapped}
     if left_out := sorted({*tensors, *packed} - held):

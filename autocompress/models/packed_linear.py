@@ -21,7 +21,7 @@ class PackedLinear(Protocol):
     out_features: int
     bias: torch.Tensor | None
 
-    def graph(self, name: str, source: str, output: str) -> Graph:
+    def packed_graph(self, name: str, source: str, output: str) -> Graph:
         """Nodes from `source` (float32, (n, in_features)) to `output` (float32, (n, out_features)), and initializers.
 
         Every name that is made starts with `name`.
@@ -30,7 +30,7 @@ class PackedLinear(Protocol):
 
 def is_packed(module: object) -> TypeGuard[PackedLinear]:
     """Whether a module writes itself into a file."""
-    return hasattr(module, "graph")
+    return hasattr(module, "packed_graph")
 
 
 def initializers(name: str, arrays: Mapping[str, NDArray[np.generic]]) -> list[onnx.TensorProto]:

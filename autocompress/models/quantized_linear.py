@@ -64,7 +64,7 @@ class QuantizedLinear(nn.Module):
         quantized = inside + (levels * self.scale - inside).detach()
         return nn.functional.linear(quantized, rounded_weight(self.weight), self.bias)
 
-    def graph(self, name: str, source: str, output: str) -> Graph:
+    def packed_graph(self, name: str, source: str, output: str) -> Graph:
         """`QuantizeLinear` (the calibrated scale) and ONNX Runtime's `MatMulIntegerToFloat`: faster than float.
 
         The same layer as a QDQ pattern is not fused and is slower than float (`experiments/operators`).

@@ -33,7 +33,7 @@ class RowScaledLinear(nn.Module):
         quantized = inputs + (torch.round(inputs / scale) * scale - inputs).detach()
         return nn.functional.linear(quantized, rounded_weight(self.weight), self.bias)
 
-    def graph(self, name: str, source: str, output: str) -> Graph:
+    def packed_graph(self, name: str, source: str, output: str) -> Graph:
         """The largest magnitude of each row, integer product, both scales."""
         arrays = {
             "int8": integer_weight(self.weight).to(torch.int8).T.numpy(),

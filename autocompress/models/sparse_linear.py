@@ -32,7 +32,7 @@ class SparseLinear(nn.Module):
         rounded = self.weight + (self.weight.half().float() - self.weight).detach()
         return nn.functional.linear(inputs, rounded * self.mask, self.bias)
 
-    def graph(self, name: str, source: str, output: str) -> Graph:
+    def packed_graph(self, name: str, source: str, output: str) -> Graph:
         """Scatters the weights into zeros, which is done once, when the file is opened, into a plain `Gemm`."""
         gaps, places = gaps_of(self.mask.detach().flatten().numpy() > 0)
         values = (self.weight.detach() * self.mask).half().flatten().numpy()[places]

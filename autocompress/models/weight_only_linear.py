@@ -40,7 +40,7 @@ class WeightOnlyLinear(nn.Module):
             weight = fake_quantize_rows(self._blocks(), self.bits).view_as(self.weight)
         return nn.functional.linear(inputs, weight, self.bias)
 
-    def graph(self, name: str, source: str, output: str) -> Graph:
+    def packed_graph(self, name: str, source: str, output: str) -> Graph:
         """Unpacks constants, which are folded when the file is opened, into a plain `Gemm`."""
         weight, constants = f"{name}.float", list[TensorProto]()
         if self.bits == 16:

@@ -38,7 +38,7 @@ LAYERS: dict[str, Callable[[nn.Linear], nn.Module]] = {
 
 
 def in_a_file(layer: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
-    nodes, tensors = layer.graph("layer", "x", "y")  # type: ignore[operator]
+    nodes, tensors = layer.packed_graph("layer", "x", "y")  # type: ignore[operator]
     graph = helper.make_graph(
         nodes,
         "one",

@@ -50,6 +50,11 @@
     return data.limit === null ? [across(0, "dot")] : [across(0, "dot"), across(data.limit, "dash")];
   }
 
+  // a title that is longer than the plot is high is cut off at both ends
+  function folded(title) {
+    return title.length > 52 ? title.replace(" change", "<br>change") : title;
+  }
+
   function drawScatter() {
     const view = data.scatter[chosen.split][chosen.task];
     const layout = base();
@@ -57,7 +62,7 @@
     Object.assign(layout.xaxis, { type: "log", range: data.x.range.slice(), tickvals: data.x.tickvals, ticktext: data.x.ticktext,
       title: { text: "size of model.onnx (log scale)", standoff: 8 } });
     Object.assign(layout.yaxis, { range: view.y_range.slice(), tickformat: "+.4~f",
-      title: { text: narrow() ? view.y_title.replace(" against the teacher", "") : view.y_title, standoff: 10 } });
+      title: { text: narrow() ? view.y_title.replace(" against the teacher", "") : folded(view.y_title), standoff: 10 } });
     layout.shapes = lines();
     layout.annotations = data.limit === null ? [] : [{ xref: "paper", x: 0, xanchor: "left", y: data.limit, yanchor: "bottom",
       showarrow: false, text: "constraint auc_drop", font: { color: colour("--soft"), size: 11 } }];

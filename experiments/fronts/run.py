@@ -28,6 +28,7 @@ import optuna
 import polars as pl
 from sklearn.metrics import roc_auc_score
 
+from autocompress.report.wording import metric_title
 from autocompress.storage import write_json
 
 HERE = Path(__file__).resolve().parent
@@ -118,13 +119,14 @@ def trials(folder: Path) -> pl.DataFrame:
 
 
 def plot(name: str, front: dict[str, Any]) -> None:
-    """AUC change against bytes on the test split, one panel per task."""
+    """Change of the metric that was aimed at against bytes on the test split, one panel per task."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator
 
-    tasks = list(front["teacher"]["quality"])
+    metric, tasks = front["metric"], list(front["teacher"]["quality"])
     figure, axes = pyplot.subplots(1, len(tasks), figsize=(5 * len(tasks), 3.6), constrained_layout=True, squeeze=False)
     for axis, task in zip(axes[0], tasks, strict=True):
         for files, marker, colour in (
@@ -133,9 +135,9 @@ def plot(name: str, front: dict[str, Any]) -> None:
             (front["points"], "o", "C2"),
         ):
             for file in files:
-                auc = file["quality"][task]["auc"]
-                low, high = auc["test_drop_ci95"]
-                change = -auc["test_drop"]
+                value = file["quality"][task][metric]
+                low, high = value["test_drop_ci95"]
+                change = -value["test_drop"]
                 bars = [[max(0.0, change + high)], [max(0.0, -low - change)]]
                 size = file["model_bytes"] / 1e3
                 axis.errorbar(size, change, yerr=bars, fmt=marker, color=colour, markersize=7)
@@ -144,9 +146,12 @@ def plot(name: str, front: dict[str, Any]) -> None:
                     axis.annotate(file["name"], (size, change), textcoords="offset points", xytext=offset, fontsize=8)
         axis.axhline(0.0, color="grey", linewidth=0.5)
         axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.xaxis.set_major_formatter("{x:,.0f}")
+        axis.xaxis.set_minor_formatter("")
         axis.set_title(task + (" (synthetic)" if front["data"]["synthetic"] else ""))
         axis.set_xlabel("KB of model.onnx")
-        axis.set_ylabel("test AUC change from the teacher")
+        axis.set_ylabel(f"test {metric_title(metric)}:\nchange from the teacher")
     figure.savefig(HERE / "results" / name / "plot.png", dpi=120)
 
 

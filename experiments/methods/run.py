@@ -196,6 +196,7 @@ def plot(stored: dict[str, Any]) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator
 
     names = sorted({words for entry in stored["logs"].values() for words in entry["methods"]})
     colours = dict(zip(names, pyplot.colormaps["tab20"].colors, strict=False))
@@ -209,6 +210,8 @@ def plot(stored: dict[str, Any]) -> None:
         axis.plot([entry["quantize_dynamic"]["bytes"] / 1e3], [entry["quantize_dynamic"]["change"]], "kD")
         axis.axhline(0.0, color="grey", linewidth=0.5)
         axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.xaxis.set_major_formatter("{x:,.0f}")
         axis.xaxis.set_minor_formatter("")
         axis.set_title(name + (" (synthetic)" if entry["synthetic"] else ""))
         axis.set_xlabel("KB of model.onnx")

@@ -12,16 +12,16 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from autocompress.models import product_codes
 from autocompress.models.bank_layout import ListInput
 from autocompress.models.embedding import EmbeddingBank
 from autocompress.models.packed_linear import Graph
+from autocompress.models.packed_table import packed
 from autocompress.models.row_quantization import codes, pack, row_scales
 from autocompress.models.unpacking import unpacking
 
 
 def embedding_graph(bank: EmbeddingBank, ids: str, numbers: str, output: str) -> Graph:
-    """Nodes and initializers from `ids` (int32, (n, slots)) to `output` (float32, (n, bank.layout.width)).
+    """Nodes and initializers from `ids` (int32, (n, slots that are read)) to `output` (float32, (n, width)).
 
     `numbers` (float32, (n, bank.layout.numbers)) is read where the bank passes numbers through.
     """
@@ -35,25 +35,27 @@ def embedding_graph(bank: EmbeddingBank, ids: str, numbers: str, output: str) ->
         tensors.extend(graph[1])
         return part
 
-    for index, (dim, tables) in enumerate(bank.layout.groups):
+    layout = bank.layout
+    for index, group in enumerate(layout.groups):
         name = f"table_{index}"
         add(_stored(name, bank, index), name)
-        if fields := [table for table in tables if table < bank.layout.fields]:
-            graph = _fields(name, bank, index, fields, ids, dim)
-            parts.append(add(graph, f"{name}.flat"))
-    if bank.layout.order is not None:
-        tensors.append(_tensor("order", np.array(bank.layout.order, dtype=np.int64)))
-        nodes.append(helper.make_node("Concat", parts, ["by_group"], axis=1))
-        nodes.append(helper.make_node("Gather", ["by_group", "order"], ["in_order"], axis=1))
-        parts = ["in_order"]
-    start = bank.layout.fields
-    for place, each in enumerate(bank.layout.lists):
+        if fields := [table for table in group.tables if table < layout.fields]:
+            parts.append(add(_fields(name, bank, index, fields, ids), f"{name}.flat"))
+    for table in layout.apart:
+        name = f"apart_{table}"
+        add(packed(bank.apart[str(table)]).stored_graph(name), name)
+        if table < layout.fields:
+            parts.append(add(_apart(bank, table, ids), f"field_{table}.flat"))
+    if layout.order is not None:
+        parts = [add(_ordered(bank, parts), "in_order")]
+    start = layout.fields - (len(layout.slots) - len(layout.read_slots))
+    for place, each in enumerate(layout.lists):
         name = f"list_{place}"
         parts.append(add(_list(name, bank, each, start, ids), f"{name}.flat"))
         marks.append(f"{name}.mark")
         start += each.length
-    parts += marks if bank.layout.whole else []
-    parts += [numbers] if bank.layout.numbers else []
+    parts += marks if layout.whole else []
+    parts += [numbers] if layout.numbers else []
     if len(parts) > 1:
         nodes.append(helper.make_node("Concat", parts, [output], axis=1))
     else:
@@ -61,39 +63,72 @@ def embedding_graph(bank: EmbeddingBank, ids: str, numbers: str, output: str) ->
     return nodes, tensors
 
 
-def _fields(name: str, bank: EmbeddingBank, index: int, fields: list[int], ids: str, dim: int) -> Graph:
+def _ordered(bank: EmbeddingBank, parts: list[str]) -> Graph:
+    """From what is looked up to `in_order`: the fields' columns where they are wanted, constants among them."""
+    tensors = [_tensor("order", np.array(bank.layout.order, dtype=np.int32))]
+    nodes = [helper.make_node("Concat", parts, ["by_group"], axis=1)]
+    if bank.constants is None:
+        return [*nodes, helper.make_node("Gather", ["by_group", "order"], ["in_order"], axis=1)], tensors
+    values = np.zeros(len(bank.layout.order or ()), dtype=np.float32)
+    values[list(bank.layout.constant)] = bank.constants.detach().numpy()
+    tensors += [_tensor("one_column", np.array([0, 0, 0, 1], dtype=np.int64)), _tensor("constants", values)]
+    return [
+        *nodes,
+        helper.make_node("Pad", ["by_group", "one_column"], ["with_zero"]),
+        helper.make_node("Gather", ["with_zero", "order"], ["without_constants"], axis=1),
+        helper.make_node("Add", ["without_constants", "constants"], ["in_order"]),
+    ], tensors
+
+
+def _asked(name: str, bank: EmbeddingBank, fields: list[int], ids: str) -> tuple[Graph, str]:
+    """The columns of `ids` that belong to those fields, and what they are called."""
+    places = [bank.layout.read_slots.index(field) for field in fields]
+    if places == list(range(len(bank.layout.read_slots))):
+        return ([], []), ids
+    tensor = _tensor(f"{name}.fields", np.array(places, dtype=np.int64))
+    return ([helper.make_node("Gather", [ids, f"{name}.fields"], [f"{name}.ids"], axis=1)], [tensor]), f"{name}.ids"
+
+
+def _fields(name: str, bank: EmbeddingBank, index: int, fields: list[int], ids: str) -> Graph:
     """From `ids` to `<name>.flat` (float32, (n, fields * dim)), one lookup for all fields of a group."""
-    nodes: list[onnx.NodeProto] = []
+    dim = bank.layout.groups[index].dim
     offsets = np.array([bank.layout.places[field][1] for field in fields], dtype=np.int32)
-    tensors = [_tensor(f"{name}.offsets", offsets)]
-    group = ids
-    if fields != list(range(len(bank.layout.slot_rows))):
-        group = f"{name}.ids"
-        tensors.append(_tensor(f"{name}.fields", np.array(fields, dtype=np.int64)))
-        nodes.append(helper.make_node("Gather", [ids, f"{name}.fields"], [group], axis=1))
-    nodes.append(helper.make_node("Add", [group, f"{name}.offsets"], [f"{name}.rows"]))
+    (nodes, tensors), asked = _asked(name, bank, fields, ids)
+    nodes.append(helper.make_node("Add", [asked, f"{name}.offsets"], [f"{name}.rows"]))
     more_nodes, more_tensors = _looked_up(name, bank, index, f"{name}.rows", name)
-    tensors += [*more_tensors, _tensor(f"{name}.shape", np.array([-1, len(fields) * dim], dtype=np.int64))]
+    tensors += [
+        *more_tensors,
+        _tensor(f"{name}.offsets", offsets),
+        _tensor(f"{name}.shape", np.array([-1, len(fields) * dim], dtype=np.int64)),
+    ]
     nodes += more_nodes
-    scales = bank.group_scales(index)
-    if scales is None or bank.layout.piece_of(index) is not None:
+    steps = bank.table_steps(index)
+    if steps is None:
         nodes.append(helper.make_node("Reshape", [f"{name}.found", f"{name}.shape"], [f"{name}.flat"]))
-    else:
-        # one multiplication of flat rows by a constant is several times cheaper than broadcasting a scale per row
-        tensors.append(_tensor(f"{name}.scales", scales[: len(fields)].repeat_interleave(dim).numpy()))
-        nodes.append(helper.make_node("Reshape", [f"{name}.found", f"{name}.shape"], [f"{name}.unscaled"]))
-        nodes.append(helper.make_node("Mul", [f"{name}.unscaled", f"{name}.scales"], [f"{name}.flat"]))
+        return nodes, tensors
+    # one multiplication of flat rows by a constant is several times cheaper than broadcasting a scale per row
+    tensors.append(_tensor(f"{name}.steps", steps[: len(fields)].detach().repeat_interleave(dim).numpy()))
+    nodes.append(helper.make_node("Reshape", [f"{name}.found", f"{name}.shape"], [f"{name}.unscaled"]))
+    nodes.append(helper.make_node("Mul", [f"{name}.unscaled", f"{name}.steps"], [f"{name}.flat"]))
     return nodes, tensors
+
+
+def _apart(bank: EmbeddingBank, table: int, ids: str) -> Graph:
+    """From `ids` to `field_<table>.flat` (float32, (n, dim)) of a table that is stored apart."""
+    name = f"field_{table}"
+    (nodes, tensors), asked = _asked(name, bank, [table], ids)
+    more_nodes, more_tensors = packed(bank.apart[str(table)]).lookup_graph(f"apart_{table}", asked, name)
+    shape = _tensor(f"{name}.shape_of_field", np.array([-1, bank.layout.dim(table)], dtype=np.int64))
+    flat = helper.make_node("Reshape", [f"{name}.found", f"{name}.shape_of_field"], [f"{name}.flat"])
+    return [*nodes, *more_nodes, flat], [*tensors, *more_tensors, shape]
 
 
 def _list(name: str, bank: EmbeddingBank, each: ListInput, start: int, ids: str) -> Graph:
     """From `ids` to `<name>.flat`: the mean of the entries, or all of them; `<name>.mark` (n, length) tells padding."""
-    group, first = bank.layout.places[each.table]
-    table, dim = f"table_{group}", bank.layout.dims[each.table]
+    dim = bank.layout.dims[each.table]
     tensors = [
         _tensor(f"{name}.slots", np.arange(start, start + each.length, dtype=np.int64)),
         _tensor(f"{name}.none", np.array(0, dtype=np.int32)),
-        _tensor(f"{name}.first", np.array(first, dtype=np.int32)),
         _tensor(f"{name}.last", np.array([-1], dtype=np.int64)),
     ]
     nodes = [
@@ -101,15 +136,23 @@ def _list(name: str, bank: EmbeddingBank, each: ListInput, start: int, ids: str)
         helper.make_node("GreaterOrEqual", [f"{name}.ids", f"{name}.none"], [f"{name}.there"]),
         helper.make_node("Cast", [f"{name}.there"], [f"{name}.mark"], to=TensorProto.FLOAT),
         helper.make_node("Max", [f"{name}.ids", f"{name}.none"], [f"{name}.known"]),
-        helper.make_node("Add", [f"{name}.known", f"{name}.first"], [f"{name}.rows"]),
     ]
-    more_nodes, more_tensors = _looked_up(table, bank, group, f"{name}.rows", name)
+    factor, steps = f"{name}.mark", None
+    if each.table in bank.layout.apart:
+        module = packed(bank.apart[str(each.table)])
+        more_nodes, more_tensors = module.lookup_graph(f"apart_{each.table}", f"{name}.known", name)
+    else:
+        group, first = bank.layout.places[each.table]
+        tensors.append(_tensor(f"{name}.first", np.array(first, dtype=np.int32)))
+        nodes.append(helper.make_node("Add", [f"{name}.known", f"{name}.first"], [f"{name}.rows"]))
+        more_nodes, more_tensors = _looked_up(f"table_{group}", bank, group, f"{name}.rows", name)
+        steps = bank.table_steps(group)
     tensors += more_tensors
     nodes += more_nodes
-    factor = f"{name}.mark"
-    if bank.table_scales is not None and bank.layout.piece_of(group) is None:
-        tensors.append(_tensor(f"{name}.scale_of_all", np.array(bank.table_scales[each.table], dtype=np.float32)))
-        nodes.append(helper.make_node("Mul", [factor, f"{name}.scale_of_all"], [f"{name}.factor"]))
+    if steps is not None:
+        step = steps[bank.layout.groups[group].tables.index(each.table)].detach().numpy()
+        tensors.append(_tensor(f"{name}.step", step))
+        nodes.append(helper.make_node("Mul", [factor, f"{name}.step"], [f"{name}.factor"]))
         factor = f"{name}.factor"
     nodes += [
         helper.make_node("Unsqueeze", [factor, f"{name}.last"], [f"{name}.wide"]),
@@ -134,29 +177,25 @@ def _list(name: str, bank: EmbeddingBank, each: ListInput, start: int, ids: str)
 
 def _stored(table: str, bank: EmbeddingBank, index: int) -> Graph:
     """What is stored of a group of tables, whoever reads it."""
-    values = bank.tables[index].detach()
-    if bank.layout.piece_of(index) is not None:
-        return product_codes.stored(table, bank.get_buffer(f"codes_{index}"), values)
+    values, precision = bank.tables[index].detach(), bank.layout.groups[index].precision
     to_dim = bank.map_of(index)
     maps = [] if to_dim is None else [_tensor(f"{table}.map", to_dim.detach().numpy())]
-    if bank.bits is None:
+    if precision is None:
         return [], [_tensor(table, values.numpy()), *maps]
-    if bank.table_scales is None:
-        scales = row_scales(values, bank.bits)
+    if precision.per_row:
+        scales = row_scales(values, precision.bits)
         kept = [_tensor(f"{table}.scales", scales.to(torch.float16).numpy())]
     else:
-        rows = torch.tensor([bank.layout.rows[each] for each in bank.layout.groups[index][1]])
-        group = bank.group_scales(index)
-        assert group is not None
-        scales, kept = group.repeat_interleave(rows)[:, None], []
-    packed = _tensor(table, pack(codes(values, scales, bank.bits), bank.bits))
-    return [], [packed, *unpacking(table, bank.bits, values.shape[1])[1], *kept, *maps]
+        rows = torch.tensor([bank.layout.rows[each] for each in bank.layout.groups[index].tables])
+        steps = bank.table_steps(index)
+        assert steps is not None
+        scales, kept = steps.detach().repeat_interleave(rows)[:, None], []
+    stored = _tensor(table, pack(codes(values, scales, precision.bits), precision.bits))
+    return [], [stored, *unpacking(table, precision.bits, values.shape[1])[1], *kept, *maps]
 
 
 def _looked_up(table: str, bank: EmbeddingBank, index: int, rows: str, name: str) -> Graph:
     """From `rows` (indices) to `<name>.found`: float rows of a group of tables, scaled by row but not yet by table."""
-    if bank.layout.piece_of(index) is not None:
-        return product_codes.gathered(table, rows, name)
     if bank.map_of(index) is not None:
         nodes, tensors = _stored_rows(table, bank, index, rows, name)
         nodes[-1].output[0] = f"{name}.short"
@@ -166,11 +205,12 @@ def _looked_up(table: str, bank: EmbeddingBank, index: int, rows: str, name: str
 
 def _stored_rows(table: str, bank: EmbeddingBank, index: int, rows: str, name: str) -> Graph:
     """As `_looked_up`, before rows are mapped to their dimension."""
-    if bank.bits is None:
+    precision = bank.layout.groups[index].precision
+    if precision is None:
         return [helper.make_node("Gather", [table, rows], [f"{name}.found"])], []
     nodes = [helper.make_node("Gather", [table, rows], [f"{name}.bytes"])]
-    nodes += unpacking(table, bank.bits, bank.tables[index].shape[1], f"{name}.bytes", name)[0]
-    if bank.table_scales is not None:
+    nodes += unpacking(table, precision.bits, bank.tables[index].shape[1], f"{name}.bytes", name)[0]
+    if not precision.per_row:
         nodes[-1].output[0] = f"{name}.found"
         return nodes, []
     nodes += [

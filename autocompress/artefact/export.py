@@ -13,7 +13,8 @@ from onnx import TensorProto, helper
 from autocompress.artefact.dense_graph import INPUT, OUTPUT, VECTORS, dense_graph
 from autocompress.artefact.embedding_graph import embedding_graph
 from autocompress.artefact.runtime import open_session, score
-from autocompress.data.inputs import Inputs, clip_ids
+from autocompress.data.inputs import Inputs
+from autocompress.data.numbering import renumbered
 from autocompress.models.packed_linear import Graph
 from autocompress.models.recommender import Recommender, tensors
 from autocompress.models.vectors import has_vectors
@@ -45,7 +46,7 @@ def export_mean(models: Sequence[Recommender], schema: Schema, path: Path, cache
         tensors += graph[1]
     if len(logits) > 1:
         nodes.append(helper.make_node("Mean", logits, [OUTPUT]))
-    inputs = [helper.make_tensor_value_info("ids", TensorProto.INT32, ["batch", len(schema.slots)])]
+    inputs = [helper.make_tensor_value_info("ids", TensorProto.INT32, ["batch", len(models[0].bank.layout.read_slots)])]
     if numbers := models[0].bank.layout.numbers:
         inputs.append(helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["batch", numbers]))
     outputs = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", len(schema.tasks)])]
@@ -85,11 +86,10 @@ def _named(graph: Graph, prefix: str) -> str:
 
 @torch.no_grad()
 def parity(model: Recommender, path: Path, inputs: Inputs) -> float:
-    """Largest |difference of scores| between torch and the file over the rows of `inputs`.
+    """Largest |difference of scores| between torch and the file over the rows of `inputs`, the data's.
 
     Float files agree to 1e-5. int8 files agree but for values that lie on a rounding edge and fall to the other side
     in the other engine: one activation step, diluted by the layers above.
     """
-    inputs = clip_ids(inputs, model.bank.layout.slot_rows)
     torch_scores = torch.sigmoid(model(*tensors(inputs))).numpy()
-    return float(np.abs(torch_scores - score(open_session(path), inputs)).max())
+    return float(np.abs(torch_scores - score(open_session(path), renumbered(inputs, model.bank.numbering))).max())

@@ -1,16 +1,15 @@
 """Tables stored at a lower rank, with one matrix back to their dimension that all of them share.
 
-Lan et al., "ALBERT", ICLR 2020, factorise a vocabulary's table so. The matrix starts from the directions in which the
-rows that are read move most, and is trained on with the dense part.
+Lan et al., "ALBERT", ICLR 2020, factorise a vocabulary's table so. The matrix is trained on with the dense part.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import torch
 from pydantic import Field as Limits
 
+from autocompress.compress.factored import restore_ranks, store_at_ranks
 from autocompress.compress.transform import Context, Record
 from autocompress.models.recommender import Recommender
 from autocompress.schema import Frozen
@@ -21,33 +20,22 @@ class FactorTables(Frozen):
 
     kind: Literal["factor_tables"] = "factor_tables"
     follows: ClassVar[frozenset[str]] = frozenset(
-        {"rows", "channels", "low_rank", "weights", "quantize_dense", "product_quantization"}
+        {"rows", "hashing", "fields", "dimensions", "product_quantization", "compositional", "tensor_train"}
+        | {"channels", "low_rank", "weights", "codebook_dense", "quantize_dense", "mixed_dense_bits"}
     )
     keep: float = Limits(gt=0.0, lt=1.0)
 
     def apply(self, model: Recommender, context: Context) -> Record:
-        """Record: `ranks`, {dimension: rank} of those that become shorter."""
-        old, layout = model.bank, model.bank.layout
-        plain = [(index, *group) for index, group in enumerate(layout.groups) if layout.piece_of(index) is None]
-        ranks = {dim: max(1, round(self.keep * dim)) for _, dim, _ in plain if dim not in layout.ranks}
-        record: Record = {"ranks": {str(dim): rank for dim, rank in ranks.items() if rank < dim}}
-        self.restore(model, record)
-        with torch.no_grad():
-            for index, dim, tables in plain:
-                if str(dim) not in record["ranks"]:
-                    continue
-                read = [torch.from_numpy(context.counts[t][: layout.rows[t]]).double() + 1.0 for t in tables]
-                stored = old.tables[index].double()
-                energy = stored.T @ (torch.cat(read)[:, None] * stored)
-                main = torch.linalg.eigh(energy).eigenvectors.flip(1)[:, : record["ranks"][str(dim)]]
-                model.bank.maps[str(dim)].copy_(main.T)
-                for table in tables:
-                    model.bank.stored(table).copy_(old.stored(table).double() @ main)
-        return record
+        """Record: `ranks`, {table: rank} of those that become shorter."""
+        layout = model.bank.layout
+        ranks = {table: max(1, round(self.keep * layout.dim(table))) for table in layout.plain}
+        ranks = {table: rank for table, rank in ranks.items() if rank < layout.dim(table)}
+        store_at_ranks(model, ranks, context)
+        return {"ranks": {str(table): rank for table, rank in ranks.items()}}
 
     def restore(self, model: Recommender, record: Record) -> None:
-        """Switches the recorded dimensions to their ranks."""
-        model.bank = model.bank.with_ranks({int(dim): rank for dim, rank in record["ranks"].items()})
+        """Switches the recorded tables to their ranks."""
+        restore_ranks(model, {int(table): rank for table, rank in record["ranks"].items()})
 
     def keeps(self) -> str | None:
         """Share of a row's numbers."""

@@ -31,7 +31,7 @@ class LowRank(Frozen):
     """
 
     kind: Literal["low_rank"] = "low_rank"
-    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels"})
+    follows: ClassVar[frozenset[str]] = frozenset({"rows", "hashing", "fields", "dimensions", "channels"})
     keep: float = Limits(gt=0.0, lt=1.0)
     weighted: bool = Limits(True, description="by the activations of a sample, else a plain SVD")
 

@@ -1,7 +1,7 @@
 """Large tables as codes of a byte for every few numbers, and the pieces that they name, which go on training.
 
-Jegou, Douze and Schmid, TPAMI 2011. The pieces of a place are the 256 means of the rows there, rows weighted by the
-root of how often they are read; codes stay what they are, pieces are trained.
+Jegou, Douze and Schmid, TPAMI 2011. The pieces of a place are the 256 means of the rows there, rows weighted by how
+often they are read; codes stay what they are, pieces are trained.
 """
 
 from __future__ import annotations
@@ -13,42 +13,44 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field as Limits
 
+from autocompress.compress.apart import large_tables, store_apart
+from autocompress.compress.tables import read_counts
 from autocompress.compress.transform import Context, Record
-from autocompress.models.product_codes import PIECES
+from autocompress.models.product_codes import PIECES, ProductCodes
 from autocompress.models.recommender import Recommender
 from autocompress.schema import Frozen
 
-ROUNDS, LEARNT_FROM = 12, 50_000
+ROUNDS, LEARNT_FROM = 20, 50_000
 """Of k-means, and rows at most that it looks at: the most frequent ones."""
 
 
 class ProductQuantization(Frozen):
-    """Tables of at least `least_rows` rows whose dimension `piece` divides take a byte per `piece` numbers."""
+    """Tables of at least `least_rows` rows take a byte per `piece` numbers, or as nearly as whole bytes come to it."""
 
     kind: Literal["product_quantization"] = "product_quantization"
-    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "low_rank", "weights", "quantize_dense"})
-    piece: Literal[2, 4, 8] = 4
+    follows: ClassVar[frozenset[str]] = frozenset(
+        {"rows", "hashing", "fields", "dimensions", "channels", "low_rank", "weights", "codebook_dense"}
+        | {"quantize_dense", "mixed_dense_bits"}
+    )
+    piece: float = Limits(4.0, ge=1.0, le=64.0)
     least_rows: int = Limits(10_000, ge=PIECES)
 
     def apply(self, model: Recommender, context: Context) -> Record:
-        """Record: `pieces`, {table: numbers in a piece}; codes and pieces are tensors of the model."""
-        layout = model.bank.layout
-        large = [table for table, rows in enumerate(layout.rows) if rows >= self.least_rows]
-        fits = [table for table in large if layout.dims[table] % self.piece == 0 and table not in layout.products]
-        record: Record = {"pieces": {str(table): self.piece for table in fits}}
-        old = {table: model.bank.table(table).detach() for table in fits}
+        """Record: `tables`, those that become codes; codes and pieces are tensors of the model."""
+        tables = large_tables(model, self.least_rows)
+        old = {table: model.bank.table(table).detach() for table in tables}
+        counts = read_counts(model, context)
+        record: Record = {"tables": tables}
         self.restore(model, record)
-        with torch.no_grad():
-            for table, rows in old.items():
-                group, _ = model.bank.layout.places[table]
-                codes, book = codes_of(rows.numpy(), context.counts[table][: len(rows)], self.piece)
-                model.bank.get_buffer(f"codes_{group}").copy_(torch.from_numpy(codes))
-                model.bank.tables[group].copy_(torch.from_numpy(book))
+        for table, rows in old.items():
+            module = model.bank.apart.get_submodule(str(table))
+            assert isinstance(module, ProductCodes)
+            _fit(module, rows.numpy(), counts[table])
         return record
 
     def restore(self, model: Recommender, record: Record) -> None:
         """Switches the recorded tables to codes."""
-        model.bank = model.bank.with_products({int(table): piece for table, piece in record["pieces"].items()})
+        store_apart(model, record["tables"], lambda rows, dim: ProductCodes(rows, dim, max(1, round(dim / self.piece))))
 
     def keeps(self) -> str | None:
         """Bits per number of the tables."""
@@ -59,25 +61,32 @@ class ProductQuantization(Frozen):
         return None
 
 
-def codes_of(
-    rows: NDArray[np.float32], counts: NDArray[np.int64], piece: int
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Codes uint8 (rows, places) and pieces float32 (places * PIECES, piece), near a table's frequent rows (rows, d).
+@torch.no_grad()
+def _fit(module: ProductCodes, rows: NDArray[np.float32], counts: NDArray[np.int64]) -> None:
+    """Codes and pieces near the rows (rows, d) that are read often; the same rows give the same ones.
 
-    The same table gives the same codes. `ValueError` where it has fewer than `PIECES` rows.
+    `ValueError` where there are fewer rows than `PIECES`.
     """
+    frequent = np.sort(np.argsort(-counts, kind="stable")[:LEARNT_FROM])
+    weights = counts[frequent].astype(np.float64) + 1.0
+    for each, book in zip(module.places, module.books, strict=True):
+        for place in range(each.many):
+            start = each.start + place * each.size
+            part = np.ascontiguousarray(rows[:, start : start + each.size])
+            codes, means = clusters(part, weights, frequent)
+            module.codes[:, each.first + place] = torch.from_numpy(codes)
+            book[place * PIECES : (place + 1) * PIECES] = torch.from_numpy(means)
+
+
+def clusters(
+    points: NDArray[np.float32], weights: NDArray[np.float64], learnt_from: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The nearest mean of each point (n, k), uint8 (n,), and the 256 means (256, k) of those it is learnt from."""
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
-    means = KMeans(PIECES, n_init=1, max_iter=ROUNDS, init="random", random_state=0)
-    frequent = np.sort(np.argsort(-counts, kind="stable")[:LEARNT_FROM])
-    weight = np.sqrt(counts[frequent] + 1.0)
-    codes, book = [], []
-    for start in range(0, rows.shape[1], piece):
-        part = np.ascontiguousarray(rows[:, start : start + piece])
-        # several threads add up their sums in the order in which they end
-        with threadpool_limits(1):
-            fitted = means.fit(part[frequent], None, weight)
-        codes.append(fitted.predict(part).astype(np.uint8))
-        book.append(fitted.cluster_centers_.astype(np.float32))
-    return np.stack(codes, axis=1), np.concatenate(book)
+    means = KMeans(PIECES, n_init=1, max_iter=ROUNDS, init="k-means++", random_state=0)
+    # several threads add up their sums in the order in which they end
+    with threadpool_limits(1):
+        fitted = means.fit(points[learnt_from], None, weights)
+    return fitted.predict(points).astype(np.uint8), fitted.cluster_centers_.astype(np.float32)

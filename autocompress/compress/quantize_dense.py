@@ -27,19 +27,26 @@ class QuantizeDense(Frozen):
     """Every linear layer but those whose outputs are logits, its weights at `bits` bits.
 
     `activations`: `static`, uint8 by a range that is calibrated (`calibration`); `row`, int8 by the largest magnitude
-    of each row; `float`, as they are: the file shrinks, the arithmetic stays. Integers multiply 8 bits alone.
+    of each row; `float`, as they are: the file shrinks, the arithmetic stays. Integers multiply 8 bits alone. With
+    `static` the steps of activations and weights are trained afterwards (Esser et al., ICLR 2020); weights have one per
+    output, or with `weights` `tensor` one in all.
     """
 
     kind: Literal["quantize_dense"] = "quantize_dense"
-    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "low_rank", "quantize_tables"})
+    follows: ClassVar[frozenset[str]] = frozenset(
+        {"rows", "hashing", "fields", "dimensions", "channels", "low_rank", "quantize_tables", "mixed_table_bits"}
+    )
     bits: Literal[16, 8, 4] = 8
     activations: Literal["static", "row", "float"] = "static"
     calibration: Calibration = "percentile"
+    weights: Literal["channel", "tensor"] = "channel"
 
     @model_validator(mode="after")
     def _integers_have_eight_bits(self) -> Self:
         if self.activations != "float" and self.bits != 8:
             raise ValueError(f"bits {self.bits} needs activations=float: integers are multiplied at 8 bits")
+        if self.activations != "static" and self.weights == "tensor":
+            raise ValueError("weights tensor needs activations=static")
         return self
 
     def apply(self, model: Recommender, context: Context) -> Record:
@@ -60,7 +67,9 @@ class QuantizeDense(Frozen):
     def _packed(self, linear: nn.Linear, ends: list[float] | None) -> nn.Module:
         if self.activations == "row":
             return RowScaledLinear(linear)
-        return WeightOnlyLinear(linear, self.bits) if ends is None else QuantizedLinear(linear, *ends)
+        if ends is None:
+            return WeightOnlyLinear(linear, self.bits)
+        return QuantizedLinear(linear, *ends, per_channel=self.weights == "channel")
 
     def keeps(self) -> str | None:
         """Nothing is removed."""

@@ -1,44 +1,49 @@
-"""Embedding rows pruned by frequency: the rarest ids of all inputs together give up their rows.
+"""Embedding rows pruned: those of all inputs together that matter least give up their rows.
 
-Pruned ids read the out-of-vocabulary row, which starts as their mean weighted by frequency. Because ids follow
-falling frequency, each input keeps a prefix of its vocabulary, and the shipped encoder maps the rest to 0 itself:
-the file holds no remapping. Buckets of numbers and of hashes are never pruned.
+Pruned ids read the out-of-vocabulary row, or fall into buckets; either starts as their mean weighted by frequency.
+Ids follow falling frequency, so pruning by it cuts each vocabulary's tail. Whatever stays, the encoder that ships gives
+the new ids itself: the file holds no remapping. Buckets of numbers and of hashes are never pruned.
 """
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field as Limits
-from torch import nn
 
+from autocompress.compress.tables import give_new_ids, read_counts, restore_new_ids
 from autocompress.compress.transform import Context, Record
 from autocompress.data.encode import prunable
 from autocompress.models.recommender import Recommender
-from autocompress.schema import Frozen, Schema
+from autocompress.schema import Frozen
 
 
 class Rows(Frozen):
-    """`keep` is the share of the vocabulary rows of all categorical inputs together that stay."""
+    """`keep` is the share of the vocabulary rows of all categorical inputs together that stay.
+
+    `importance` of a row: how often it is read, its `norm`, or `gradient`, |gradient x row| summed over a sample, rows
+    that are not in it by frequency. `buckets`, a share of the pruned rows of a table, is what they are thrown into; at
+    0 they read the out-of-vocabulary row.
+    """
 
     kind: Literal["rows"] = "rows"
-    follows: ClassVar[frozenset[str]] = frozenset({"rows"})
+    follows: ClassVar[frozenset[str]] = frozenset({"rows", "fields", "dimensions"})
     keep: float = Limits(gt=0.0, le=1.0)
+    importance: Literal["frequency", "norm", "gradient"] = "frequency"
+    buckets: float = Limits(0.0, ge=0.0, lt=1.0)
 
     def apply(self, model: Recommender, context: Context) -> Record:
-        """Record: `rows`, the number of rows that each table keeps, out-of-vocabulary included."""
-        kept = kept_rows(context.schema, context.counts, self.keep)
-        rows = [min(have, keep) for have, keep in zip(model.bank.layout.rows, kept, strict=True)]
-        weights = [np.maximum(counts, 1) for counts in context.counts]
-        _shrink(model, rows, weights)
-        return {"rows": rows}
+        """Record: that of `give_new_ids`."""
+        scores = _scores(model, context, self.importance)
+        return give_new_ids(model, new_ids(scores, self.keep, self.buckets), context)
 
     def restore(self, model: Recommender, record: Record) -> None:
-        """Cuts the tables to the recorded rows."""
-        _shrink(model, record["rows"], None)
+        """Gives the tables the recorded rows."""
+        restore_new_ids(model, record)
 
     def keeps(self) -> str | None:
         """Share of rows."""
@@ -49,29 +54,53 @@ class Rows(Frozen):
         return None
 
 
-def kept_rows(schema: Schema, counts: list[NDArray[np.int64]], keep: float) -> list[int]:
-    """Rows per table when only the `keep` share of the vocabularies' most frequent ids stays; ties at the cut go."""
-    vocabularies = prunable(schema)
-    ids = [table_counts[1:] for table_counts, prunes in zip(counts, vocabularies, strict=True) if prunes]
-    ranked = np.sort(np.concatenate([*ids, np.empty(0, dtype=np.int64)]))
-    wanted = int(np.ceil(keep * len(ranked)))
+def new_ids(scores: dict[int, NDArray[np.float64]], keep: float, buckets: float) -> dict[int, NDArray[np.int64]]:
+    """The new id of every row of each table of `scores` (rows,), that of row 0 left out of account.
+
+    The `keep` share of all rows that scores highest stays, in order; ties at the cut go.
+    """
+    ranked = np.sort(np.concatenate([*(each[1:] for each in scores.values()), np.empty(0)]))
+    wanted = math.ceil(keep * len(ranked))
     cut = ranked[len(ranked) - wanted] if wanted else np.inf
-    rows = []
-    for table_counts, prunes in zip(counts, vocabularies, strict=True):
-        # a vocabulary is sorted by falling frequency, so the ids at or above the cut are its prefix
-        rows.append(1 + int((table_counts[1:] >= cut).sum()) if prunes else len(table_counts))
-    return rows
+    found = {}
+    for table, each in scores.items():
+        stays = each >= cut
+        stays[0] = False
+        new = np.zeros(len(each), dtype=np.int64)
+        new[stays] = 1 + np.arange(stays.sum())
+        gone = np.flatnonzero(~stays)[1:]
+        if several := math.ceil(buckets * len(gone)):
+            new[gone] = 1 + stays.sum() + np.arange(len(gone)) % several
+        found[table] = new
+    return found
 
 
-def _shrink(model: Recommender, rows: list[int], weights: list[NDArray[np.int64]] | None) -> None:
-    old = model.bank
-    new = old.resized(rows)
-    with torch.no_grad():
-        for index, keep in enumerate(rows):
-            table = old.stored(index)
-            new.stored(index).copy_(table[:keep])
-            if weights is not None and keep < len(table):
-                weight = torch.from_numpy(weights[index][keep : len(table)].astype(np.float32))
-                new.stored(index)[0] = (weight[:, None] * table[keep:]).sum(0) / weight.sum()
-    model.bank = new
-    assert all(isinstance(table, nn.Parameter) for table in new.tables)
+def _scores(model: Recommender, context: Context, importance: str) -> dict[int, NDArray[np.float64]]:
+    plain = model.bank.layout.plain
+    tables = [table for table, prunes in enumerate(prunable(context.schema)) if prunes and table in plain]
+    counts = read_counts(model, context)
+    if importance == "frequency":
+        return {table: counts[table].astype(np.float64) for table in tables}
+    if importance == "norm":
+        return {table: model.bank.stored(table).detach().norm(dim=1).double().numpy() for table in tables}
+    gradients = _gradients(model, context)
+    found = {}
+    for table in tables:
+        group, start = model.bank.layout.places[table]
+        part = gradients[group][start : start + model.bank.layout.rows[table]]
+        score = (part * model.bank.stored(table).detach()).sum(dim=1).abs().double().numpy()
+        # rows that the sample does not read come behind the least of those that it reads, by frequency
+        least = score[score > 0].min(initial=1.0)
+        found[table] = np.where(score > 0, score, least * counts[table] / (1.0 + counts[table].max()))
+    return found
+
+
+def _gradients(model: Recommender, context: Context) -> list[torch.Tensor]:
+    """Of the sample's mean cross-entropy by what each group stores, dense; none is left behind."""
+    model.zero_grad(set_to_none=True)
+    logits = model(context.ids, context.numbers)
+    torch.autograd.backward(torch.nn.functional.binary_cross_entropy_with_logits(logits, context.labels))
+    tables = list(model.bank.tables)
+    found = [torch.zeros_like(each) if each.grad is None else each.grad.to_dense() for each in tables]
+    model.zero_grad(set_to_none=True)
+    return found

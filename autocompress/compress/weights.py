@@ -1,11 +1,13 @@
 """Single weights of dense layers removed: the smallest, or those that matter least to the loss.
 
 The file shrinks and the arithmetic stays: ONNX Runtime has no sparse product for a CPU. Magnitude: Han et al., NeurIPS
-2015; gradient x weight: Molchanov et al., CVPR 2019; two of every four: Mishra et al., arXiv:2104.08378.
+2015; gradient x weight: Molchanov et al., CVPR 2019; movement: Sanh et al., NeurIPS 2020; two of every four: Mishra et
+al., arXiv:2104.08378; gradually: Zhu and Gupta, arXiv:1710.01878; what is gone may return: Guo et al., NeurIPS 2016.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar, Literal, Self
 
 import torch
@@ -15,6 +17,7 @@ from torch import nn
 
 from autocompress.compress.linear_layers import inputs_of_layers, loss_gradients, replaced
 from autocompress.compress.transform import Context, Record
+from autocompress.models.mask_revision import Revision
 from autocompress.models.recommender import Recommender
 from autocompress.models.sparse_linear import SparseLinear
 from autocompress.schema import Frozen
@@ -25,22 +28,34 @@ GROUP, GROUP_KEPT = 4, 2
 class Weights(Frozen):
     """Every linear layer but those whose outputs are logits loses the share `sparsity` of its weights.
 
-    `importance` of a weight: `magnitude`, or `gradient`, |gradient x weight| on a sample. `pattern`: `free`, compared
-    inside a layer or, with `scope` `global`, over all layers by their share of the layer's mean; `2:4`, the two most
-    important of every four inputs of an output stay, whatever `sparsity` says, which must be 0.5.
+    `importance` of a weight: `magnitude`; `gradient`, |gradient x weight| on a sample; or `movement`, by magnitude at
+    first, and by where training moves it from then on. `pattern`: `free`, compared inside a layer or, with `scope`
+    `global`, over all layers by their share of the layer's mean; `2:4`, the two most important of every four inputs of
+    an output stay, whatever `sparsity` says, which must be 0.5.
+
+    `schedule`: `once`, they are gone for good; `gradual`, in training all are there again and go along a cubic;
+    `dynamic`, in training as many are gone all the time, but those that grow behind their mask return. The last two
+    compare inside a layer, as `movement` does, which needs one of them.
     """
 
     kind: Literal["weights"] = "weights"
-    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "low_rank", "quantize_tables"})
+    follows: ClassVar[frozenset[str]] = frozenset(
+        {"rows", "hashing", "fields", "dimensions", "channels", "low_rank", "quantize_tables", "mixed_table_bits"}
+    )
     sparsity: float = Limits(gt=0.0, lt=1.0)
-    importance: Literal["magnitude", "gradient"] = "magnitude"
+    importance: Literal["magnitude", "gradient", "movement"] = "magnitude"
     scope: Literal["layer", "global"] = "layer"
     pattern: Literal["free", "2:4"] = "free"
+    schedule: Literal["once", "gradual", "dynamic"] = "once"
 
     @model_validator(mode="after")
-    def _two_of_four_is_half(self) -> Self:
+    def _knobs_fit_together(self) -> Self:
         if self.pattern == "2:4" and self.sparsity != 0.5:
             raise ValueError(f"sparsity {self.sparsity} does not fit pattern=2:4, which removes 0.5")
+        if self.schedule != "once" and (self.pattern != "free" or self.importance == "gradient"):
+            raise ValueError(f"schedule {self.schedule} needs pattern=free and importance=magnitude or movement")
+        if self.schedule == "once" and self.importance == "movement":
+            raise ValueError("importance movement needs schedule=gradual or dynamic: weights move in training")
         return self
 
     def apply(self, model: Recommender, context: Context) -> Record:
@@ -73,8 +88,12 @@ class Weights(Frozen):
 
     def restore(self, model: Recommender, record: Record) -> None:
         """Replaces the recorded layers; their masks are loaded with the tensors."""
+        revision = None
+        if self.schedule != "once":
+            revision = Revision(0.0 if self.schedule == "gradual" else self.sparsity, self.sparsity)
+        make = partial(SparseLinear, revision=revision, by_movement=self.importance == "movement")
         for name in record["layers"]:
-            replaced(model.dense, name, SparseLinear)
+            replaced(model.dense, name, make)
 
     def keeps(self) -> str | None:
         """Share of the weights."""

@@ -7,10 +7,10 @@ ids are 1 + the number of edges below the value. In lists, -1 is padding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -31,12 +31,14 @@ FEW_EDGES = 100
 class Encoder:
     """What was fitted, by input name.
 
-    A vocabulary (native dtype, id = position + 1), bucket edges (Float64, ascending), or of a standardised number
-    [mean, deviation, lowest, highest] (Float64); nothing for hashed inputs and vectors that are taken as they are.
+    A vocabulary (native dtype, id = position + 1, or what `ids` has at its position, >= 1), bucket edges (Float64,
+    ascending), or of a standardised number [mean, deviation, lowest, highest] (Float64); nothing for hashed inputs and
+    vectors that are taken as they are.
     """
 
     schema: Schema
     values: Mapping[str, pl.Series]
+    ids: Mapping[str, NDArray[np.int32]] = dataclasses.field(default_factory=dict)
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -50,13 +52,16 @@ class Encoder:
         rows = self.rows
         return tuple(rows[table] for table in self.schema.slots)
 
-    def _rows(self, field: Field) -> int:
-        if field.encoding == "hash":
-            return field.buckets + 1
-        return len(self.values[field.name]) + (2 if field.kind == "numeric" else 1)
+    def _rows(self, each: Field) -> int:
+        if each.encoding == "hash":
+            return each.buckets + 1
+        return len(self.values[each.name]) + 2 if each.kind == "numeric" else self._vocabulary_rows(each.name)
 
     def _list_rows(self, each: List) -> int:
-        return 1 + (each.buckets if each.encoding == "hash" else len(self.values[each.name]))
+        return 1 + each.buckets if each.encoding == "hash" else self._vocabulary_rows(each.name)
+
+    def _vocabulary_rows(self, name: str) -> int:
+        return 1 + (int(self.ids[name].max()) if name in self.ids else len(self.values[name]))
 
 
 def encode_inputs(frame: pl.DataFrame, encoder: Encoder) -> Inputs:
@@ -83,7 +88,7 @@ def encode(frame: pl.DataFrame, encoder: Encoder) -> NDArray[np.int32]:
         elif field.encoding == "hash":
             ids[:, index] = columns.hashed(column, field.buckets)
         else:
-            ids[:, index] = look_up(column, encoder.values[field.name])
+            ids[:, index] = look_up(column, encoder.values[field.name], encoder.ids.get(field.name))
     return ids
 
 
@@ -95,7 +100,7 @@ def encode_list(frame: pl.DataFrame, each: List, encoder: Encoder) -> NDArray[np
     ids = (
         columns.hashed(entries, buckets).astype(np.int32)
         if buckets
-        else look_up(entries, encoder.values[each.shares or each.name])
+        else look_up(entries, encoder.values[each.shares or each.name], encoder.ids.get(each.shares or each.name))
     )
     return columns.padded(ids, lengths, each.length, -1)
 
@@ -137,9 +142,9 @@ def standardised(numbers: NDArray[np.float64], fitted: NDArray[np.float64] | Non
     return np.where(np.isnan(numbers), 0.0, numbers).astype(np.float32)
 
 
-def look_up(column: pl.Series, values: pl.Series) -> NDArray[np.int32]:
-    """Position + 1 of each value among the distinct `values`; 0 where it is not among them."""
-    known = pl.DataFrame({"value": values, "id": np.arange(1, len(values) + 1, dtype=np.int32)})
+def look_up(column: pl.Series, values: pl.Series, ids: NDArray[np.int32] | None = None) -> NDArray[np.int32]:
+    """Position + 1 of each value among the distinct `values`, or its entry of `ids`; 0 where it is not among them."""
+    known = pl.DataFrame({"value": values, "id": np.arange(1, len(values) + 1, dtype=np.int32) if ids is None else ids})
     asked = column.to_frame("value").select(_native(column.dtype, values.dtype))
     found = asked.join(known, on="value", how="left", maintain_order="left")["id"]
     return found.fill_null(0).to_numpy()
@@ -154,22 +159,6 @@ def _native(have: pl.DataType, want: pl.DataType) -> pl.Expr:
     return pl.col("value").cast(want, strict=False)
 
 
-def truncate(encoder: Encoder, rows: Sequence[int]) -> Encoder:
-    """The encoder of a model whose table i keeps only its first `rows[i]` rows (>= 1).
-
-    Ids past the end become 0, as in `clip_ids`. Raises `ValueError` where a numeric or hashed input would lose rows.
-    """
-    kept: dict[str, Any] = dict(encoder.values)
-    vocabularies = prunable(encoder.schema)
-    for name, prunes, have, keep in zip(encoder.schema.tables, vocabularies, encoder.rows, rows, strict=True):
-        if keep >= have:
-            continue
-        if not prunes:
-            raise ValueError(f"{name!r} is numeric or hashed: its {have} rows stay, not {keep}")
-        kept[name] = encoder.values[name][: keep - 1]
-    return replace(encoder, values=kept)
-
-
 def prunable(schema: Schema) -> tuple[bool, ...]:
     """Whether each table has a vocabulary, so that its rarest rows can go."""
     fields = (field.kind == "categorical" and field.encoding == "vocabulary" for field in schema.fields)
@@ -177,11 +166,15 @@ def prunable(schema: Schema) -> tuple[bool, ...]:
 
 
 def save(encoder: Encoder, folder: Path) -> None:
-    """Writes `encoder.parquet` (field, dtype, value as text, in id order); the schema is stored beside it."""
-    empty = pl.DataFrame(schema={"field": pl.String, "dtype": pl.String, "value": pl.String})
+    """Writes `encoder.parquet` (field, dtype, value as text, its id where that is not its place); the schema is stored
+    beside it."""
+    empty = pl.DataFrame(schema={"field": pl.String, "dtype": pl.String, "value": pl.String, "id": pl.Int32})
     parts = [
         pl.DataFrame({"value": values.cast(pl.String)}).select(
-            field=pl.lit(name), dtype=pl.lit(str(values.dtype)), value="value"
+            field=pl.lit(name),
+            dtype=pl.lit(str(values.dtype)),
+            value="value",
+            id=pl.Series(encoder.ids[name]) if name in encoder.ids else pl.lit(None, pl.Int32),
         )
         for name, values in encoder.values.items()
     ]
@@ -192,13 +185,16 @@ def load(schema: Schema, folder: Path) -> Encoder:
     """Reads what `save` wrote. Inputs without a single value come back as empty String vocabularies."""
     table = pl.read_parquet(folder / FILE).partition_by("field", as_dict=True, maintain_order=True)
     values: dict[str, pl.Series] = {}
+    ids: dict[str, NDArray[np.int32]] = {}
     for name in fitted_inputs(schema):
         numeric = any(each.name == name and each.kind == "numeric" for each in schema.fields)
         part = table.get((name,))
         dtype = getattr(pl, part["dtype"][0]) if part is not None else (pl.Float64 if numeric else pl.String)
         column = part["value"] if part is not None else pl.Series([], dtype=pl.String)
         values[name] = column.cast(dtype).alias(name)
-    return Encoder(schema, values)
+        if part is not None and "id" in part and part["id"].null_count() < len(part):
+            ids[name] = part["id"].to_numpy()
+    return Encoder(schema, values, ids)
 
 
 def fitted_inputs(schema: Schema) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,9 +32,3 @@ class Inputs:
         """What a session of ONNX Runtime is given, by input name."""
         ids: dict[str, NDArray[np.int32] | NDArray[np.float32]] = {"ids": np.ascontiguousarray(self.ids)}
         return ids if self.numbers is None else {**ids, "numbers": np.ascontiguousarray(self.numbers)}
-
-
-def clip_ids(inputs: Inputs, slot_rows: Sequence[int]) -> Inputs:
-    """The inputs with every id that a truncated vocabulary lacks replaced by 0; `slot_rows[i]` are slot i's rows."""
-    kept = np.where(inputs.ids < np.asarray(slot_rows, dtype=np.int32), inputs.ids, np.int32(0))
-    return Inputs(kept, inputs.numbers)

@@ -7,10 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
-
-from autocompress.models.product_codes import PIECES
-
 
 class ListInput(NamedTuple):
     """A list: the table that its entries read, and how many slots it has."""
@@ -19,13 +15,30 @@ class ListInput(NamedTuple):
     length: int
 
 
+class Precision(NamedTuple):
+    """Bits of a stored number, and whether each row has a scale, or the whole table one."""
+
+    bits: int
+    per_row: bool
+
+
+class Group(NamedTuple):
+    """Tables that are stored together: rows of `rank` numbers, which a map makes `dim` where it is more."""
+
+    dim: int
+    rank: int
+    precision: Precision | None
+    tables: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class BankLayout:
     """`rows` and `dims` are those of the tables; the first `fields` of them belong to fields, the others to lists.
 
-    Tables of equal dimension form a group, stored together. `products` are tables stored as codes of pieces, each with
-    the numbers in a piece, which divide its dimension: each is a group of its own. `ranks` are dimensions whose other
-    tables store fewer numbers, and how many.
+    Tables that are stored alike form a group. What is not as it was: `kept`, the dimensions that a field's table still
+    has (none: the field is not read; in place of the others stand constants); `ranks`, numbers in a row where a map
+    makes the dimension of them; `precisions`; and `apart`, tables that are stored by modules of their own
+    (`models/packed_table.py`). A table that is not named there is whole, in float32.
 
     The output holds the fields, by falling dimension and inside one in schema order; the lists (the mean of the
     entries, or with `whole` all of them, and behind all lists a mark per slot); then `numbers` columns that are passed
@@ -38,40 +51,44 @@ class BankLayout:
     lists: tuple[ListInput, ...] = ()
     whole: bool = False
     numbers: int = 0
-    products: Mapping[int, int] = field(default_factory=dict)
+    kept: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     ranks: Mapping[int, int] = field(default_factory=dict)
+    precisions: Mapping[int, Precision] = field(default_factory=dict)
+    apart: tuple[int, ...] = ()
+
+    def dim(self, table: int) -> int:
+        """Dimensions that a table has still."""
+        return len(self.kept[table]) if table in self.kept else self.dims[table]
 
     @cached_property
-    def groups(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
-        """Dimension and tables of each group: by falling dimension, then the products."""
-        plain = [(table, dim) for table, dim in enumerate(self.dims) if table not in self.products]
-        dims = sorted({dim for _, dim in plain}, reverse=True)
-        return (
-            *((dim, tuple(table for table, other in plain if other == dim)) for dim in dims),
-            *((self.dims[table], (table,)) for table in sorted(self.products)),
-        )
+    def plain(self) -> tuple[int, ...]:
+        """Tables that are read and stored in groups."""
+        return tuple(table for table in range(len(self.rows)) if self.dim(table) and table not in self.apart)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """By falling dimension, rank and bits (none first)."""
+        alike: dict[tuple[int, int, Precision | None], list[int]] = {}
+        for table in self.plain:
+            dim = self.dim(table)
+            alike.setdefault((dim, self.ranks.get(table, dim), self.precisions.get(table)), []).append(table)
+        found = (Group(*key, tuple(tables)) for key, tables in alike.items())
+        return tuple(sorted(found, key=lambda g: (-g.dim, -g.rank, g.precision is not None, g.precision or ())))
 
     @cached_property
     def places(self) -> dict[int, tuple[int, int]]:
-        """Of each table, its group and the first of its rows there."""
+        """Of each table in a group, its group and the first of its rows there."""
         found = {}
-        for index, (_, tables) in enumerate(self.groups):
+        for index, group in enumerate(self.groups):
             start = 0
-            for table in tables:
+            for table in group.tables:
                 found[table] = (index, start)
                 start += self.rows[table]
         return found
 
-    def piece_of(self, group: int) -> int | None:
-        """Numbers in a piece of a group's table; None where the group holds rows."""
-        return self.products.get(self.groups[group][1][0])
-
     def stored_shape(self, group: int) -> tuple[int, int]:
-        """Of a group's parameter: rows and numbers, or pieces and numbers in one."""
-        (dim, tables), piece = self.groups[group], self.piece_of(group)
-        if piece is not None:
-            return dim // piece * PIECES, piece
-        return sum(self.rows[table] for table in tables), self.ranks.get(dim, dim)
+        """Of a group's parameter: rows and numbers."""
+        return sum(self.rows[table] for table in self.groups[group].tables), self.groups[group].rank
 
     @property
     def _fields_in_order(self) -> list[int]:
@@ -79,19 +96,41 @@ class BankLayout:
 
     @cached_property
     def order(self) -> tuple[int, ...] | None:
-        """Where each column of the fields stands among the groups' outputs; None where that is where it is wanted."""
-        by_group = [table for _, tables in self.groups for table in tables if table < self.fields]
-        if by_group == self._fields_in_order:
-            return None
-        ends = np.cumsum([self.dims[table] for table in by_group]).tolist()
-        starts = {table: end - self.dims[table] for table, end in zip(by_group, ends, strict=True)}
-        return tuple(starts[each] + place for each in self._fields_in_order for place in range(self.dims[each]))
+        """Where each column of the fields stands among the columns that are looked up, groups first, tables apart
+        behind them; one past the last of them where a constant stands. None where that is where it is wanted."""
+        looked_up = [table for group in self.groups for table in group.tables] + list(self.apart)
+        stands: dict[tuple[int, int], int] = {}
+        for table in looked_up:
+            if table < self.fields:
+                for dim in self.kept.get(table, range(self.dims[table])):
+                    stands[table, dim] = len(stands)
+        wanted = [(each, dim) for each in self._fields_in_order for dim in range(self.dims[each])]
+        found = tuple(stands.get(place, len(stands)) for place in wanted)
+        return None if found == tuple(range(len(stands))) else found
+
+    @cached_property
+    def constant(self) -> tuple[int, ...]:
+        """Output columns in which constants stand."""
+        gone = {
+            (each, dim) for each, dims in self.kept.items() for dim in range(self.dims[each]) if dim not in set(dims)
+        }
+        columns = self.columns()
+        return tuple(sorted(columns[each][dim] for each, dim in gone))
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """Table that each slot of the data's packed ids belongs to."""
+        return (*range(self.fields), *(each.table for each in self.lists for _ in range(each.length)))
+
+    @property
+    def read_slots(self) -> tuple[int, ...]:
+        """Slots of the data's packed ids that are read: what the exported file is given."""
+        return tuple(slot for slot, table in enumerate(self.slots) if self.dim(table))
 
     @property
     def slot_rows(self) -> tuple[int, ...]:
-        """Rows of the table that each slot of packed ids reads."""
-        lists = (self.rows[each.table] for each in self.lists for _ in range(each.length))
-        return (*self.rows[: self.fields], *lists)
+        """Rows of the table that each slot that is read belongs to."""
+        return tuple(self.rows[self.slots[slot]] for slot in self.read_slots)
 
     @property
     def width(self) -> int:

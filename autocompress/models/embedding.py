@@ -5,118 +5,134 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import nn
 
+from autocompress.data.numbering import Numbering
 from autocompress.models.bank_layout import BankLayout, ListInput
-from autocompress.models.product_codes import looked_up
-from autocompress.models.row_quantization import fake_quantize_rows
+from autocompress.models.packed_table import PackedTable, packed
+from autocompress.models.row_quantization import fake_quantize_rows, quantize_to_step
 
 
 class EmbeddingBank(nn.Module):
-    """Looks up packed ids (n, slots) int64 and returns (n, width) float32, as its `layout` has it.
+    """Looks up the data's packed ids (n, slots) int64 and returns (n, width) float32, as its `layout` has it.
 
-    There is one parameter per group of tables: one lookup for all their fields. Ids past a table's rows, which pruning
-    makes, read row 0. A list gives the mean of its entries (zeros where it has none); with `whole`, all its entries
-    from the oldest on, zeros for padding. `quantize` switches on what the exported tables will return.
+    There is one parameter per group of tables: one lookup for all their fields. Ids past a table's rows read row 0; a
+    table with `new_ids` reads, for each id of the data, the row that stands there. A list gives the mean of its entries
+    (zeros where it has none); with `whole`, all its entries from the oldest on, zeros for padding. What is stored in
+    few bits is returned as the exported file will return it.
     """
 
-    def __init__(self, layout: BankLayout) -> None:
+    def __init__(
+        self,
+        layout: BankLayout,
+        apart: Mapping[int, PackedTable] | None = None,
+        new_ids: Mapping[int, torch.Tensor] | None = None,
+    ) -> None:
+        """`apart` are the tables of `layout.apart`; `new_ids` int64 (ids of the data,) of the tables that have them."""
         super().__init__()
         self.layout = layout
-        self.bits: int | None = None
-        self.table_scales: tuple[float, ...] | None = None
         self.tables = nn.ParameterList(
             torch.randn(*layout.stored_shape(index)) * 0.01 for index in range(len(layout.groups))
         )
+        thin = {(group.dim, group.rank) for group in layout.groups if group.rank < group.dim}
         self.maps = nn.ParameterDict(
-            {str(dim): torch.randn(rank, dim) / rank**0.5 for dim, rank in sorted(layout.ranks.items())}
+            {_map_name(dim, rank): torch.randn(rank, dim) / rank**0.5 for dim, rank in sorted(thin)}
         )
-        for index, (dim, tables) in enumerate(layout.groups):
-            mine = [table for table in tables if table < layout.fields]
+        shared = [table for table, each in layout.precisions.items() if not each.per_row and table in layout.plain]
+        self.steps = nn.ParameterDict({str(table): torch.zeros(()) for table in sorted(shared)})
+        """Logarithms of the steps of tables that have one for all their rows; they are trained (`learned_step.py`)."""
+        self.apart = nn.ModuleDict({str(table): _module(module) for table, module in (apart or {}).items()})
+        self.constants = nn.Parameter(torch.zeros(len(layout.constant))) if layout.constant else None
+        for table, new in (new_ids or {}).items():
+            self.register_buffer(f"new_ids_{table}", new)
+        self.renumbered = tuple(sorted(new_ids or {}))
+        for index, group in enumerate(layout.groups):
+            mine = [table for table in group.tables if table < layout.fields]
             offsets = [layout.places[table][1] for table in mine]
             rows = [layout.rows[table] for table in mine]
             for name, values in (("fields", mine), ("rows", rows), ("offsets", offsets)):
                 self.register_buffer(f"{name}_{index}", torch.tensor(values, dtype=torch.int64), persistent=False)
-            if (piece := layout.piece_of(index)) is not None:
-                codes = torch.zeros(layout.rows[tables[0]], dim // piece, dtype=torch.uint8)
-                self.register_buffer(f"codes_{index}", codes)
         self.order: torch.Tensor | None
         self.register_buffer("order", None if layout.order is None else torch.tensor(layout.order), persistent=False)
+        self.constant: torch.Tensor
+        self.register_buffer("constant", torch.tensor(layout.constant, dtype=torch.int64), persistent=False)
+
+    @property
+    def numbering(self) -> Numbering:
+        """What becomes of the data's ids; the exported file reads what comes of it."""
+        tables: list[int | np.ndarray[tuple[int], np.dtype[np.int32]] | None] = []
+        for table, rows in enumerate(self.layout.rows):
+            if not self.layout.dim(table):
+                tables.append(None)
+            elif table in self.renumbered:
+                tables.append(self.get_buffer(f"new_ids_{table}").numpy().astype(np.int32))
+            else:
+                tables.append(rows)
+        return Numbering(self.layout.slots, tuple(tables))
 
     def map_of(self, index: int) -> torch.Tensor | None:
         """Float32 (rank, dim) that a group's rows are multiplied by; None where they are stored whole."""
-        dim = self.layout.groups[index][0]
-        whole = self.layout.piece_of(index) is not None or dim not in self.layout.ranks
-        return None if whole else self.maps[str(dim)]
+        group = self.layout.groups[index]
+        return self.maps[_map_name(group.dim, group.rank)] if group.rank < group.dim else None
 
-    def resized(self, rows: Sequence[int]) -> EmbeddingBank:
-        """A new bank that differs in the tables' rows; maps are copied."""
-        new = EmbeddingBank(replace(self.layout, rows=tuple(rows)))
+    def changed(
+        self,
+        layout: BankLayout,
+        apart: Mapping[int, PackedTable] | None = None,
+        new_ids: Mapping[int, torch.Tensor] | None = None,
+    ) -> EmbeddingBank:
+        """A new bank of another layout, with everything that both store alike; further tables apart, other new ids."""
+        kept = {table: self.get_buffer(f"new_ids_{table}") for table in self.renumbered}
+        held = {int(table): packed(module) for table, module in self.apart.items()}
+        new = EmbeddingBank(layout, {**held, **(apart or {})}, {**kept, **(new_ids or {})})
         with torch.no_grad():
-            for name, value in self.maps.items():
-                new.maps[name].copy_(value)
-        return new
-
-    def with_products(self, products: Mapping[int, int]) -> EmbeddingBank:
-        """A new bank of which those tables are codes of pieces, too; what else is stored is copied."""
-        return self._restored(replace(self.layout, products={**self.layout.products, **products}))
-
-    def with_ranks(self, ranks: Mapping[int, int]) -> EmbeddingBank:
-        """A new bank whose tables of those dimensions are stored at those ranks; what else is stored is copied."""
-        return self._restored(replace(self.layout, ranks={**self.layout.ranks, **ranks}))
-
-    def _restored(self, layout: BankLayout) -> EmbeddingBank:
-        """A bank of another layout, with everything that both store alike."""
-        new = EmbeddingBank(layout)
-        with torch.no_grad():
-            for table in range(len(layout.rows)):
-                mine, theirs = self.layout.places[table][0], layout.places[table][0]
-                if self.layout.piece_of(mine) is not None and layout.piece_of(theirs) == self.layout.piece_of(mine):
-                    new.tables[theirs].copy_(self.tables[mine])
-                    new.get_buffer(f"codes_{theirs}").copy_(self.get_buffer(f"codes_{mine}"))
-                elif layout.piece_of(theirs) is None and self.stored(table).shape == new.stored(table).shape:
+            for table in set(self.layout.plain) & set(layout.plain):
+                if self.stored(table).shape == new.stored(table).shape:
                     new.stored(table).copy_(self.stored(table))
             for name in set(self.maps.keys()) & set(new.maps.keys()):
                 new.maps[name].copy_(self.maps[name])
-        if self.bits is not None:
-            new.quantize(self.bits, self.table_scales)
-        return new
+            for name in set(self.steps.keys()) & set(new.steps.keys()):
+                new.steps[name].copy_(self.steps[name])
+            if self.constants is not None and new.constants is not None:
+                old = dict(zip(self.layout.constant, self.constants, strict=True))
+                for place, column in enumerate(layout.constant):
+                    new.constants[place] = old.get(column, new.constants[place])
+        return new.train(self.training)
 
-    def quantize(self, bits: int, table_scales: Sequence[float] | None) -> None:
-        """From now on values have `bits` bits and a scale per table, or per row where `table_scales` is None."""
-        self.bits = bits
-        self.table_scales = None if table_scales is None else tuple(table_scales)
+    def resized(self, rows: Sequence[int]) -> EmbeddingBank:
+        """`changed` in the tables' rows."""
+        return self.changed(replace(self.layout, rows=tuple(rows)))
 
-    def group_scales(self, index: int) -> torch.Tensor | None:
-        """Scales (tables of the group,), float32; None where every row has its own."""
-        if self.table_scales is None:
+    def table_steps(self, index: int) -> torch.Tensor | None:
+        """Steps (tables of the group,), float32; None where every row has its own, or values are floats."""
+        group = self.layout.groups[index]
+        if group.precision is None or group.precision.per_row:
             return None
-        return torch.tensor([self.table_scales[table] for table in self.layout.groups[index][1]])
+        return torch.stack([self.steps[str(table)] for table in group.tables]).exp()
 
     def table(self, table: int) -> torch.Tensor:
-        """One table's rows (rows, dim): a view where they are stored whole, else what codes or a map make of them."""
-        if table not in self.layout.places:
+        """One table's rows (rows, dim): a view where they are stored whole, else what is made of what is stored."""
+        if table not in range(len(self.layout.rows)):
             raise IndexError(f"table {table} of {len(self.layout.rows)}")
-        group, _ = self.layout.places[table]
-        if self.layout.piece_of(group) is not None:
-            everything = torch.arange(self.layout.rows[table])
+        if table in self.layout.apart:
             with torch.no_grad():
-                return looked_up(self.get_buffer(f"codes_{group}"), self.tables[group], everything)
-        to_dim = self.map_of(group)
+                whole: torch.Tensor = self.apart[str(table)](torch.arange(self.layout.rows[table]))
+                return whole
+        to_dim = self.map_of(self.layout.places[table][0])
         return self.stored(table) if to_dim is None else self.stored(table) @ to_dim
 
     def stored(self, table: int) -> torch.Tensor:
-        """View of what is stored of one table that is no product: (rows, dim), or (rows, rank)."""
+        """View of what a group stores of one table: (rows, dim), or (rows, rank)."""
         group, start = self.layout.places[table]
         rows: torch.Tensor = self.tables[group][start : start + self.layout.rows[table]]
         return rows
 
     def forward(self, ids: torch.Tensor, numbers: torch.Tensor | None = None) -> torch.Tensor:
         """Float32 (n, width); `numbers` float32 (n, its width) where there are any."""
+        ids = self._own_ids(ids)
         parts, start = self._fields(ids), self.layout.fields
-        if self.order is not None:
-            parts = [torch.cat(parts, dim=1).index_select(1, self.order)]
         for each in self.layout.lists:
             parts.append(self._list(ids[:, start : start + each.length], each))
             start += each.length
@@ -127,49 +143,78 @@ class EmbeddingBank(nn.Module):
             parts.append(numbers)
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
+    def _own_ids(self, ids: torch.Tensor) -> torch.Tensor:
+        if not self.renumbered:
+            return ids
+        ids = ids.clone()
+        for slot, table in enumerate(self.layout.slots):
+            if table in self.renumbered:
+                asked = ids[:, slot]
+                ids[:, slot] = torch.where(asked < 0, asked, self.get_buffer(f"new_ids_{table}")[asked.clamp_min(0)])
+        return ids
+
     def _fields(self, ids: torch.Tensor) -> list[torch.Tensor]:
         parts = []
-        for index, (dim, _) in enumerate(self.layout.groups):
+        for index, group in enumerate(self.layout.groups):
             fields = self.get_buffer(f"fields_{index}")
             if not len(fields):
                 continue
-            group = ids if len(fields) == ids.shape[1] else ids.index_select(1, fields)
-            kept = torch.where(group < self.get_buffer(f"rows_{index}"), group, 0)
-            rows = self._rows(index, kept + self.get_buffer(f"offsets_{index}"))
-            if self.bits is not None and self.layout.piece_of(index) is None:
-                scales = self.group_scales(index)
-                if scales is not None:
-                    scales = scales[: len(fields)].to(rows.device).repeat(len(rows))[:, None]
-                rows = fake_quantize_rows(rows.flatten(0, 1), self.bits, scales).view_as(rows)
-            rows = self._mapped(index, rows)
-            parts.append(rows.reshape(-1, len(fields) * dim))
-        return parts
+            asked = ids if len(fields) == ids.shape[1] else ids.index_select(1, fields)
+            kept = torch.where(asked < self.get_buffer(f"rows_{index}"), asked, 0)
+            steps = self.table_steps(index)
+            mine = None if steps is None else steps[: len(fields)]
+            rows = self._rows(index, kept + self.get_buffer(f"offsets_{index}"), mine)
+            parts.append(rows.reshape(-1, len(fields) * group.dim))
+        for table in self.layout.apart:
+            if table < self.layout.fields:
+                asked = ids[:, table]
+                parts.append(self.apart[str(table)](torch.where(asked < self.layout.rows[table], asked, 0)))
+        if self.order is None:
+            return parts
+        if self.constants is None:
+            return [torch.cat(parts, dim=1).index_select(1, self.order)]
+        there = torch.cat([*parts, parts[0].new_zeros(len(ids), 1)], dim=1).index_select(1, self.order)
+        return [there + there.new_zeros(there.shape[1]).index_copy(0, self.constant, self.constants)]
 
-    def _rows(self, index: int, wanted: torch.Tensor) -> torch.Tensor:
-        """Rows (..., dim) of a group, before quantization."""
-        if self.layout.piece_of(index) is not None:
-            return looked_up(self.get_buffer(f"codes_{index}"), self.tables[index], wanted)
-        return nn.functional.embedding(wanted, self.tables[index], sparse=torch.is_grad_enabled())
-
-    def _mapped(self, index: int, rows: torch.Tensor) -> torch.Tensor:
+    def _rows(self, index: int, wanted: torch.Tensor, steps: torch.Tensor | None) -> torch.Tensor:
+        """Float32 (..., dim) of a group; `steps` are those of the last place of `wanted`, or of all."""
+        group = self.layout.groups[index]
+        rows: torch.Tensor = nn.functional.embedding(wanted, self.tables[index], sparse=torch.is_grad_enabled())
+        if group.precision is not None:
+            bits = group.precision.bits
+            if steps is None:
+                rows = fake_quantize_rows(rows.reshape(-1, group.rank), bits).view_as(rows)
+            else:
+                rows = quantize_to_step(rows, steps[:, None], bits)
         to_dim = self.map_of(index)
-        return rows if to_dim is None else rows @ to_dim
+        found: torch.Tensor = rows if to_dim is None else rows @ to_dim
+        return found
 
     def _list(self, entries: torch.Tensor, each: ListInput) -> torch.Tensor:
         """Only entries are looked up: padding would be counted, and decayed, as a lookup of row 0."""
-        group, start = self.layout.places[each.table]
         there = torch.nonzero(entries.reshape(-1) >= 0)[:, 0]
         asked = entries.reshape(-1)[there]
-        kept = torch.where(asked < self.layout.rows[each.table], asked, 0) + start
-        rows = self._rows(group, kept)
-        if self.bits is not None and self.layout.piece_of(group) is None:
-            scales = None
-            if self.table_scales is not None:
-                scales = torch.full((len(rows), 1), self.table_scales[each.table], device=rows.device)
-            rows = fake_quantize_rows(rows, self.bits, scales)
-        rows = self._mapped(group, rows)
+        kept = torch.where(asked < self.layout.rows[each.table], asked, 0)
+        if each.table in self.layout.apart:
+            rows = self.apart[str(each.table)](kept)
+        else:
+            group, start = self.layout.places[each.table]
+            place, steps = self.layout.groups[group].tables.index(each.table), self.table_steps(group)
+            rows = self._rows(group, kept + start, None if steps is None else steps[place : place + 1])
+        found: torch.Tensor
         count, dim = len(entries), rows.shape[1]
         if self.layout.whole:
-            return rows.new_zeros(count * each.length, dim).index_copy(0, there, rows).view(count, each.length * dim)
+            found = rows.new_zeros(count * each.length, dim).index_copy(0, there, rows)
+            return found.view(count, each.length * dim)
         lengths = (entries >= 0).sum(dim=1, keepdim=True).clamp_min(1)
-        return rows.new_zeros(count, dim).index_add(0, there // each.length, rows) / lengths
+        found = rows.new_zeros(count, dim).index_add(0, there // each.length, rows)
+        return found / lengths
+
+
+def _map_name(dim: int, rank: int) -> str:
+    return f"{rank}_of_{dim}"
+
+
+def _module(table: PackedTable) -> nn.Module:
+    assert isinstance(table, nn.Module)
+    return table

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 Graph = tuple[list[onnx.NodeProto], list[onnx.TensorProto]]
 
@@ -36,3 +36,12 @@ def is_packed(module: object) -> TypeGuard[PackedLinear]:
 def initializers(name: str, arrays: Mapping[str, NDArray[np.generic]]) -> list[onnx.TensorProto]:
     """`arrays`, each under `name`.key."""
     return [numpy_helper.from_array(np.ascontiguousarray(value), f"{name}.{key}") for key, value in arrays.items()]
+
+
+def gemm(bias: torch.Tensor | None, name: str, source: str, weight: str, output: str) -> Graph:
+    """The product of `source` with a `weight` (out, in) that nodes before it have made, and a bias (out,)."""
+    inputs, arrays = [source, weight], {}
+    if bias is not None:
+        inputs.append(f"{name}.bias")
+        arrays["bias"] = bias.detach().numpy()
+    return [helper.make_node("Gemm", inputs, [output], transB=1)], initializers(name, arrays)

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from autocompress.models.learned_step import rounded
+
 ZERO = {4: 8.0, 2: 1.5}
 """What is added to a packed code, so that none is negative."""
 SMALLEST = 2.0**-14
@@ -75,12 +77,19 @@ def pack(values: torch.Tensor, bits: int) -> NDArray[np.int8] | NDArray[np.uint8
     return packed
 
 
-def fake_quantize_rows(rows: torch.Tensor, bits: int, scales: torch.Tensor | None = None) -> torch.Tensor:
-    """Rows (n, d) as the exported table will return them; the gradient passes straight through.
-
-    `scales` (n, 1) are those of the rows' fields; None takes a scale per row.
-    """
+def fake_quantize_rows(rows: torch.Tensor, bits: int) -> torch.Tensor:
+    """Rows (n, d) as a table with a scale per row will return them; the gradient passes straight through."""
     with torch.no_grad():
-        scales = row_scales(rows, bits) if scales is None else scales
+        scales = row_scales(rows, bits)
         error = codes(rows, scales, bits) * scales - rows
     return rows + error
+
+
+def quantize_to_step(rows: torch.Tensor, step: torch.Tensor, bits: int) -> torch.Tensor:
+    """Rows (..., d) as a table with one `step` (broadcast) for all its rows will return them; the step is trained."""
+    top = levels(bits)
+    return rounded(rows, step, -top, top, _to_level if bits == 2 else torch.round)
+
+
+def _to_level(values: torch.Tensor) -> torch.Tensor:
+    return values.floor() + 0.5

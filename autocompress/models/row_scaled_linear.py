@@ -7,8 +7,9 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
+from autocompress.models.learned_step import rounded
 from autocompress.models.packed_linear import Graph, initializers
-from autocompress.models.quantized_linear import integer_weight, rounded_weight, weight_scales
+from autocompress.models.quantized_linear import WEIGHT_LEVELS, integer_weight, weight_scales
 
 LEVELS = 127
 SMALLEST = 1e-8
@@ -31,12 +32,13 @@ class RowScaledLinear(nn.Module):
         """(n, in_features) -> (n, out_features), float32."""
         scale = inputs.detach().abs().amax(dim=1, keepdim=True).clamp_min(SMALLEST) / LEVELS
         quantized = inputs + (torch.round(inputs / scale) * scale - inputs).detach()
-        return nn.functional.linear(quantized, rounded_weight(self.weight), self.bias)
+        weight = rounded(self.weight, weight_scales(self.weight)[:, None], -WEIGHT_LEVELS, WEIGHT_LEVELS)
+        return nn.functional.linear(quantized, weight, self.bias)
 
     def packed_graph(self, name: str, source: str, output: str) -> Graph:
         """The largest magnitude of each row, integer product, both scales."""
         arrays = {
-            "int8": integer_weight(self.weight).to(torch.int8).T.numpy(),
+            "int8": integer_weight(self.weight, weight_scales(self.weight)).to(torch.int8).T.numpy(),
             "scales": weight_scales(self.weight).numpy(),
             "axis": np.array([1], dtype=np.int64),
             "least": np.array(SMALLEST, dtype=np.float32),

@@ -8,29 +8,55 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from torch import nn
 
-from autocompress.models.packed_linear import Graph, initializers
+from autocompress.models.mask_revision import SETTLED, Revision
+from autocompress.models.packed_linear import Graph, gemm, initializers
 
 FARTHEST = 255
 """Largest gap between two stored weights, of a byte: wider ones are bridged by stored zeros."""
+FIRST_SCORE = 1e-2
+"""Of a weight of the layer's mean magnitude: what decides between two that have not moved yet."""
 
 
 class SparseLinear(nn.Module):
     """Linear with `mask` (out, in), 1 where a weight is; weights are rounded to fp16, gradients pass straight through.
 
-    What is masked keeps its value and gets no gradient, so that a mask can be revised.
+    What is masked keeps its value. Without a `revision` it gets no gradient; with one it goes on learning behind its
+    mask, which keeps the weights of largest magnitude, or, `by_movement`, those whose `scores` are highest: they rise
+    where training moves a weight away from 0 (Sanh et al., "Movement Pruning", NeurIPS 2020).
     """
 
-    def __init__(self, linear: nn.Linear) -> None:
+    def __init__(self, linear: nn.Linear, revision: Revision | None = None, *, by_movement: bool = False) -> None:
+        """`by_movement` needs a `revision`."""
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.weight, self.bias = linear.weight, linear.bias
+        self.revision, self.reached = revision, 0.0
         self.mask: torch.Tensor
         self.register_buffer("mask", torch.ones_like(linear.weight))
+        size = linear.weight.detach().abs()
+        self.scores = nn.Parameter(FIRST_SCORE * size / size.mean().clamp_min(1e-12)) if by_movement else None
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """(n, in_features) -> (n, out_features), float32."""
         rounded = self.weight + (self.weight.half().float() - self.weight).detach()
-        return nn.functional.linear(inputs, rounded * self.mask, self.bias)
+        kept = rounded * self.mask
+        if self.revision is not None:
+            kept = kept + (1.0 - self.mask) * (self.weight - self.weight.detach())
+        if self.scores is not None:
+            kept = kept + self.weight.detach() * (self.scores - self.scores.detach())
+        return nn.functional.linear(inputs, kept, self.bias)
+
+    @torch.no_grad()
+    def revise(self, progress: float) -> None:
+        """Chooses the weights that stay anew; what one training has reached the next does not undo."""
+        if self.revision is None or self.reached >= 1.0 or progress < self.reached:
+            return
+        if min(progress, SETTLED) > self.reached or progress == 0.0:
+            score = self.weight.abs() if self.scores is None else self.scores
+            gone = round(self.revision.sparsity(progress) * score.numel())
+            threshold = score.flatten().kthvalue(gone).values if gone else -torch.inf
+            self.mask.copy_((score > threshold).float())
+        self.reached = progress
 
     def packed_graph(self, name: str, source: str, output: str) -> Graph:
         """Scatters the weights into zeros, which is done once, when the file is opened, into a plain `Gemm`."""
@@ -53,12 +79,8 @@ class SparseLinear(nn.Module):
             ),
             helper.make_node("Reshape", [f"{name}.flat", f"{name}.shape"], [f"{name}.float"]),
         ]
-        inputs = [source, f"{name}.float"]
-        if self.bias is not None:
-            arrays["bias"] = self.bias.detach().numpy()
-            inputs.append(f"{name}.bias")
-        nodes.append(helper.make_node("Gemm", inputs, [output], transB=1))
-        return nodes, initializers(name, arrays)
+        more_nodes, more_tensors = gemm(self.bias, name, source, f"{name}.float", output)
+        return [*nodes, *more_nodes], [*initializers(name, arrays), *more_tensors]
 
 
 def gaps_of(there: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

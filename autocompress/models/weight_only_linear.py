@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
-from autocompress.models.packed_linear import Graph, initializers
+from autocompress.models.packed_linear import Graph, gemm, initializers
 from autocompress.models.row_quantization import codes, fake_quantize_rows, pack, row_scales
 from autocompress.models.unpacking import unpacking
 
@@ -31,14 +31,20 @@ class WeightOnlyLinear(nn.Module):
     def _blocks(self) -> torch.Tensor:
         return self.weight.reshape(-1, self.block)
 
+    @property
+    def bits_per_weight(self) -> float:
+        """The scales of blocks counted."""
+        return self.bits + (0.0 if self.bits == 16 else 16 / self.block)
+
+    def rounded_weight(self) -> torch.Tensor:
+        """The weight (out, in) as the file gives it back; the gradient passes straight through."""
+        if self.bits == 16:
+            return self.weight + (self.weight.half().float() - self.weight).detach()
+        return fake_quantize_rows(self._blocks(), self.bits).view_as(self.weight)
+
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """(n, in_features) -> (n, out_features), float32."""
-        if self.bits == 16:
-            error = (self.weight.half().float() - self.weight).detach()
-            weight = self.weight + error
-        else:
-            weight = fake_quantize_rows(self._blocks(), self.bits).view_as(self.weight)
-        return nn.functional.linear(inputs, weight, self.bias)
+        return nn.functional.linear(inputs, self.rounded_weight(), self.bias)
 
     def packed_graph(self, name: str, source: str, output: str) -> Graph:
         """Unpacks constants, which are folded when the file is opened, into a plain `Gemm`."""
@@ -58,9 +64,5 @@ class WeightOnlyLinear(nn.Module):
                 helper.make_node("Mul", [f"{name}.levels", f"{name}.scale"], [f"{name}.scaled"]),
                 helper.make_node("Reshape", [f"{name}.scaled", f"{name}.shape"], [weight]),
             ]
-        inputs = [source, weight]
-        if self.bias is not None:
-            arrays["bias"] = self.bias.detach().numpy()
-            inputs.append(f"{name}.bias")
-        nodes.append(helper.make_node("Gemm", inputs, [output], transB=1))
-        return nodes, [*constants, *initializers(name, arrays)]
+        more_nodes, more_tensors = gemm(self.bias, name, source, weight, output)
+        return [*nodes, *more_nodes], [*constants, *initializers(name, arrays), *more_tensors]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from autocompress.artefact.bundle import Bundle
 from autocompress.artefact.runtime import open_session, outputs, score
-from autocompress.data.inputs import clip_ids
+from autocompress.data.numbering import between, renumbered
 from autocompress.data.source import Split
 from autocompress.data.store import Dataset
 from autocompress.measure.bootstrap import Resampled, interval, interval_of, metric_replicates, resample, weights
@@ -47,18 +47,19 @@ def valid_quality(
     found = quality(scores, dataset.labels("valid"), tasks, dataset.groups("valid"))
     if catalogue is not None:
         found[tasks[0]] |= {
-            name: float(each.mean()[0]) for name, each in _retrieved(bundle, catalogue, threads).items()
+            name: float(each.mean()[0]) for name, each in _retrieved(bundle, dataset, catalogue, threads).items()
         }
     return found
 
 
-def _retrieved(bundle: Bundle, catalogue: Catalogue, threads: int) -> dict[str, PerGroup]:
-    session, slot_rows = open_session(bundle.model, threads), bundle.encoder().slot_rows
-    return catalogue.values(lambda inputs: outputs(session, clip_ids(inputs, slot_rows)))
+def _retrieved(bundle: Bundle, dataset: Dataset, catalogue: Catalogue, threads: int) -> dict[str, PerGroup]:
+    session, numbering = open_session(bundle.model, threads), between(dataset.encoder, bundle.encoder())
+    return catalogue.values(lambda inputs: outputs(session, renumbered(inputs, numbering)))
 
 
 def _scores(bundle: Bundle, dataset: Dataset, split: Split, threads: int) -> NDArray[np.float32]:
-    return score(open_session(bundle.model, threads), clip_ids(dataset.inputs(split), bundle.encoder().slot_rows))
+    inputs = renumbered(dataset.inputs(split), between(dataset.encoder, bundle.encoder()))
+    return score(open_session(bundle.model, threads), inputs)
 
 
 def describe(known: Known, teacher: Known, folder: Path) -> MeasuredFile:
@@ -103,7 +104,7 @@ def open_test(teacher: Bundle, dataset: Dataset, threads: int, goal: Goal) -> Te
     replicates = [metric_replicates(scores[:, task], labels[:, task], resampled) for task in range(labels.shape[1])]
     measured = quality(scores, labels, dataset.schema.task_names, groups)
     if catalogue is not None:
-        for name, each in _retrieved(teacher, catalogue, threads).items():
+        for name, each in _retrieved(teacher, dataset, catalogue, threads).items():
             measured[dataset.schema.task_names[0]][name] = float(each.mean()[0])
             replicates[0][name] = each.mean(of_users)
     return TestSplit(dataset, threads, resampled, replicates, measured, catalogue, of_users)
@@ -118,7 +119,7 @@ def measure_in_full(known: Known, teacher: Known, test: TestSplit, folder: Path)
     scores, labels = _scores(known.bundle, test.dataset, "test", test.threads), test.dataset.labels("test")
     tested = quality(scores, labels, test.dataset.schema.task_names, test.dataset.groups("test"))
     values: dict[str, dict[str, MetricValue]] = {}
-    retrieved = {} if test.catalogue is None else _retrieved(known.bundle, test.catalogue, test.threads)
+    retrieved = {} if test.catalogue is None else _retrieved(known.bundle, test.dataset, test.catalogue, test.threads)
     for index, task in enumerate(test.dataset.schema.task_names):
         replicates = metric_replicates(scores[:, index], labels[:, index], test.resampled)
         for name, each in retrieved.items():
@@ -158,10 +159,10 @@ def measured_before(front: FrontFile, teacher: Known) -> dict[str, MeasuredFile]
 def _latency(bundle: Bundle, teacher: Bundle, dataset: Dataset) -> tuple[dict[str, Latency], dict[str, float]]:
     latency, speedups = {}, {}
     session, reference = open_session(bundle.model), open_session(teacher.model)
-    slot_rows = bundle.encoder().slot_rows
+    numbering = between(dataset.encoder, bundle.encoder())
     for batch in BATCHES:
         inputs = dataset.inputs("valid")[:batch]
-        files = {"teacher": (reference, inputs), "file": (session, clip_ids(inputs, slot_rows))}
+        files = {"teacher": (reference, inputs), "file": (session, renumbered(inputs, numbering))}
         times = interleaved(files, FINAL_RUNS[batch])
         latency[str(batch)] = Latency.model_validate(percentiles(times["file"]))
         speedups[str(batch)] = speedup(times["teacher"], times["file"])

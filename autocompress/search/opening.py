@@ -95,7 +95,7 @@ def _ready(teacher: Teacher, dataset: Dataset, seed: int, cache: Path, ledger: L
 
 
 def _know(name: str, words: str, bundle: Bundle, scene: Scene) -> Known:
-    quick = scene.quick(bundle.model, scene.dataset.encoder.slot_rows)
+    quick = scene.quick(bundle.model, scene.numbering)
     if bundle.digest == scene.teacher_file.digest:
         quick = Quick(quick.p50, 1.0)
     return Known(name, words, bundle, valid_quality(bundle, scene.dataset, scene.threads, scene.catalogue), quick)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from autocompress.artefact.bundle import Bundle
 from autocompress.artefact.runtime import open_session, outputs
 from autocompress.compress.transform import Context
-from autocompress.data.inputs import clip_ids
+from autocompress.data.numbering import Numbering, between, renumbered
 from autocompress.data.store import Dataset
 from autocompress.measure.catalogue import Catalogue, catalogue_of
 from autocompress.measure.latency import QUICK_SECONDS, interleaved, speedup
@@ -79,6 +79,11 @@ class Scene:
         return teacher_logits(self.teacher_file.model, self.dataset, self.soft_rows, self.threads, self.cache)
 
     @cached_property
+    def numbering(self) -> Numbering:
+        """Of files that read every id of the data, such as the teacher's."""
+        return between(self.dataset.encoder, self.dataset.encoder)
+
+    @cached_property
     def teacher_session(self) -> onnxruntime.InferenceSession:
         """The teacher's file on one thread."""
         return open_session(self.teacher_file.model)
@@ -91,28 +96,28 @@ class Scene:
     @cached_property
     def teacher_rung_values(self) -> list[float]:
         """The teacher's metric per task on `sample`."""
-        return self.rung_values(self.teacher_file.model, self.dataset.encoder.slot_rows)
+        return self.rung_values(self.teacher_file.model, self.numbering)
 
-    def rung_values(self, path: Path, slot_rows: tuple[int, ...]) -> list[float]:
-        """The metric per task of a file on `sample`; `slot_rows` are its embedding rows per slot."""
+    def rung_values(self, path: Path, numbering: Numbering) -> list[float]:
+        """The metric per task of a file on `sample`."""
         session = open_session(path, self.threads)
-        return self.sample.values(lambda inputs: outputs(session, clip_ids(inputs, slot_rows)))
+        return self.sample.values(lambda inputs: outputs(session, renumbered(inputs, numbering)))
 
     @cached_property
     def catalogue(self) -> Catalogue | None:
         """The validation users among all items, where the data have a catalogue."""
         return None if self.goal.catalogue is None else catalogue_of(self.dataset, "valid", self.goal.catalogue)
 
-    def rung_quality(self, path: Path, slot_rows: tuple[int, ...]) -> float:
+    def rung_quality(self, path: Path, numbering: Numbering) -> float:
         """Mean over tasks of (metric - teacher's metric) on `sample`."""
-        return float(np.mean(np.subtract(self.rung_values(path, slot_rows), self.teacher_rung_values)))
+        return float(np.mean(np.subtract(self.rung_values(path, numbering), self.teacher_rung_values)))
 
-    def quick(self, path: Path, slot_rows: tuple[int, ...]) -> Quick:
+    def quick(self, path: Path, numbering: Numbering) -> Quick:
         """Latency at batch 256 on one thread, interleaved with the teacher's file."""
         inputs = self.dataset.inputs("valid")[:QUICK_BATCH]
         files = {
             "teacher": (self.teacher_session, inputs),
-            "file": (open_session(path), clip_ids(inputs, slot_rows)),
+            "file": (open_session(path), renumbered(inputs, numbering)),
         }
         times = interleaved(files, QUICK_RUNS, warmup=3, seconds=QUICK_SECONDS)
         return Quick(float(np.median(times["file"])), speedup(times["teacher"], times["file"]))

@@ -16,7 +16,7 @@ from autocompress.artefact.export import export, parity
 from autocompress.compress.inherit import inherit
 from autocompress.compress.plan import Plan
 from autocompress.compress.transform import Record
-from autocompress.data.encode import truncate
+from autocompress.data.numbering import narrowed
 from autocompress.models.recommender import Recommender
 from autocompress.search.objectives import Vector, vector
 from autocompress.search.scene import Quick, Scene
@@ -57,7 +57,7 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
         draft = Path(name) / "model.onnx"
         model, records = one_shot(plan, scene)
         export(model, scene.dataset.schema, draft, scene.cache)
-        size, quick = draft.stat().st_size, scene.quick(draft, model.bank.layout.slot_rows)
+        size, quick = draft.stat().st_size, scene.quick(draft, model.bank.numbering)
         outcome.quick = quick
 
         def passes(rung: str, quality: float) -> bool:
@@ -72,7 +72,7 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
 
         if not passes("gate", 0.0):
             return _timed(outcome, started)
-        best, best_quality = copy.deepcopy(model), scene.rung_quality(draft, model.bank.layout.slot_rows)
+        best, best_quality = copy.deepcopy(model), scene.rung_quality(draft, model.bank.numbering)
         if not passes("one-shot", best_quality):
             return _timed(outcome, started)
         staged = any(stage.transforms for stage in plan.stages[1:])
@@ -92,14 +92,14 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
                 arithmetic=scene.arithmetic,
             )
             export(model, scene.dataset.schema, draft, scene.cache)
-            quality = scene.rung_quality(draft, model.bank.layout.slot_rows)
+            quality = scene.rung_quality(draft, model.bank.numbering)
             whole = len(records) == len(plan.transforms())
             if whole and quality > best_quality:
                 best, best_quality = copy.deepcopy(model), quality
             if not passes(f"rung {index + 1}", best_quality if whole else quality):
                 return _timed(outcome, started)
     outcome.bundle = ship(best, plan, records, scene)
-    outcome.quick = scene.quick(outcome.bundle.model, best.bank.layout.slot_rows)
+    outcome.quick = scene.quick(outcome.bundle.model, best.bank.numbering)
     integer = any(transform.storage_bits() for transform in plan.transforms())
     outcome.parity = check_parity(best, outcome.bundle, scene, integer=integer)
     return _timed(outcome, started)
@@ -123,7 +123,7 @@ def ship(model: Recommender, plan: Plan, records: list[Record], scene: Scene) ->
     return write_bundle(
         scene.folder / "artefacts",
         lambda path: export(model, scene.dataset.schema, path, scene.cache),
-        truncate(scene.dataset.encoder, model.bank.layout.rows),
+        narrowed(scene.dataset.encoder, model.bank.numbering),
         plan=plan.model_dump(mode="json"),
         records=records,
         lineage={"data": scene.dataset.digest, "teacher": scene.teacher.digest, "seed": scene.seed},

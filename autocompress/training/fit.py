@@ -104,7 +104,8 @@ def fit(
         log_q=log_q,
     )
     # the optimizer of the tables exchanges their rows itself: no part of the reducer takes sparse gradients
-    tables = [f"model.bank.tables.{index}" for index in range(len(model.bank.tables))]
+    names = [name for name, _ in model.bank.named_parameters() if name.startswith(("tables.", "apart."))]
+    tables = [f"model.bank.{name}" for name in names]
     DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(  # type: ignore[no-untyped-call]
         module, tables
     )

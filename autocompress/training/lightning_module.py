@@ -11,6 +11,7 @@ from pytorch_lightning import LightningModule
 
 from autocompress.compress.plan import Recovery
 from autocompress.data.batches import Batch
+from autocompress.models.mask_revision import revised
 from autocompress.models.recommender import Recommender
 from autocompress.models.vectors import has_vectors, with_vectors
 from autocompress.training.in_batch import in_batch_loss
@@ -20,6 +21,9 @@ from autocompress.training.objective import task_losses
 from autocompress.training.onednn import OneDNNLinears
 from autocompress.training.sparse_adagrad import SparseAdagrad
 from autocompress.training.task_weights import Uncertainty, fixed
+
+REVISIONS = 50
+"""How often masks that change in training are revised."""
 
 # torch warns once per process unless the choice is made; checking every sparse gradient costs time
 torch._C._set_check_sparse_tensor_invariants(False)
@@ -67,9 +71,11 @@ class RecommenderTraining(LightningModule):
     def configure_optimizers(self) -> Any:
         """Adagrad with element-wise state for the tables, Adam for everything else."""
         rate = self.recovery.embedding_learning_rate
-        tables = SparseAdagrad(self.model.bank.tables.parameters(), rate, self.accumulator)
+        bank = self.model.bank
+        tables = SparseAdagrad([*bank.tables.parameters(), *bank.apart.parameters()], rate, self.accumulator)
         learnt = [] if self.uncertainty is None else list(self.uncertainty.parameters())
-        learnt += self.model.bank.maps.parameters()
+        learnt += [*bank.maps.parameters(), *bank.steps.parameters()]
+        learnt += [] if bank.constants is None else [bank.constants]
         parameters = [*self.model.dense.parameters(), *learnt]
         dense = torch.optim.Adam(parameters, lr=self.recovery.learning_rate, fused=True)
         return [tables, dense]
@@ -77,6 +83,8 @@ class RecommenderTraining(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One step of both optimizers."""
         step = self.global_step // 2  # Lightning counts the steps of both optimizers
+        if step % max(1, self.steps // REVISIONS) == 0:
+            self._revise(step / self.steps)
         factor = self.slowed * rate_factor(step, self.steps, self.recovery.warm_up)
         rates = (self.recovery.embedding_learning_rate, self.recovery.learning_rate)
         optimizers = self.optimizers()
@@ -93,6 +101,14 @@ class RecommenderTraining(LightningModule):
         self.manual_backward(value)
         for optimizer in optimizers:
             optimizer.step()
+
+    def on_train_end(self) -> None:
+        """Masks come to rest."""
+        self._revise(1.0)
+
+    def _revise(self, progress: float) -> None:
+        for module in revised(self.model.dense):
+            module.revise(progress)
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         objective, dense = self.recovery.objective, self.model.dense

@@ -17,6 +17,7 @@ from autocompress.artefact.export import export
 from autocompress.compress.plan import PACKAGE
 from autocompress.compress.transform import Context, Transform
 from autocompress.data.inputs import Inputs
+from autocompress.data.numbering import renumbered
 from autocompress.models.dcnv2 import DCNv2Shape
 from autocompress.models.recommender import Recommender, build, tensors
 from autocompress.models.shape import Shape
@@ -63,9 +64,14 @@ def new_context(rows: int = 512, shape: Shape = SHAPE) -> Context:
 
 
 def new_inputs(model: Recommender, rows: int = 64, seed: int = 3) -> Inputs:
-    """Inputs as the encoder shipped with `model` would give them: ids that it has, some lists short or empty."""
+    """The data's ids, whatever the model makes of them; some lists are short or empty."""
     schema = SCHEMA if model.bank.layout.numbers else SCHEMA.model_copy(update={"vectors": ()})
-    return drawn(model.bank.layout.slot_rows, schema, rows, np.random.default_rng(seed))
+    return drawn([[*ROWS.values()][table] for table in schema.slots], schema, rows, np.random.default_rng(seed))
+
+
+def own_inputs(model: Recommender, rows: int = 64, seed: int = 3) -> Inputs:
+    """`new_inputs` as the encoder shipped with `model` would give them."""
+    return renumbered(new_inputs(model, rows, seed), model.bank.numbering)
 
 
 def drawn(slot_rows: Iterable[int], schema: Schema, rows: int, draw: np.random.Generator) -> Inputs:

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from autocompress.artefact.bundle import MANIFEST, MODEL, Bundle, open_bundle, verify, write_bundle
 from autocompress.data import encode
+from autocompress.data.numbering import between, narrowed, renumbered
 from autocompress.errors import UserError
 from autocompress.models.recommender import Recommender
 from tests.contracts.small_model import ROWS, SCHEMA, Exporter, new_context, new_model, transform
@@ -48,7 +50,7 @@ def write(parent: Path, exported: Exporter) -> Write:
         return write_bundle(
             parent,
             write_model,
-            encode.truncate(new_encoder(), model.bank.layout.rows),
+            narrowed(new_encoder(), model.bank.numbering),
             plan={"student": {}},
             records=[],
             lineage={"data": "d", "teacher": "t", "seed": 0},
@@ -111,10 +113,45 @@ def test_external_data_counts_as_model_bytes(parent: Path) -> None:
     assert f"{MODEL}.data" in made.sizes
 
 
-def test_the_vocabulary_that_ships_has_the_rows_of_the_model(write: Write) -> None:
+RENUMBERING: list[tuple[str, dict[str, Any]]] = [
+    ("rows", {"keep": 0.3}),
+    ("rows", {"keep": 0.3, "buckets": 0.2}),
+    ("rows", {"keep": 0.5, "importance": "norm"}),
+    ("hashing", {"keep": 0.2, "least_rows": 100}),
+    ("fields", {"keep": 0.5}),
+]
+
+
+@pytest.mark.parametrize(("kind", "knobs"), RENUMBERING, ids=str)
+def test_the_encoder_that_ships_gives_the_ids_that_the_model_reads(
+    kind: str, knobs: dict[str, Any], write: Write
+) -> None:
+    model, data = new_model(), new_encoder()
+    transform(kind, knobs).apply(model, new_context())
+    shipped = write(model).encoder()
+    assert shipped.slot_rows == model.bank.layout.slot_rows
+    rows = 400
+    draw = np.random.default_rng(1)
+    frame = pl.DataFrame(
+        {name: draw.choice([*map(str, data.values[name].to_list()), "?"], rows) for name in ("user", "item", "city")}
+        | {"device": draw.choice(data.values["device"].to_list(), rows), "price": draw.uniform(-1, 12, rows)}
+        | {name: draw.choice(data.values[name].to_list(), (rows, 3)).tolist() for name in ("tags",)}
+        | {"history": draw.choice(data.values["item"].to_list(), (rows, 2)).tolist()}
+        | {"image": draw.standard_normal((rows, 5)).tolist(), "age": draw.standard_normal(rows)}
+    )
+    wanted = renumbered(encode.encode_inputs(frame, data), model.bank.numbering)
+    again = renumbered(encode.encode_inputs(frame, data), between(data, shipped))
+    needed = frame.select(shipped.schema.input_names)
+    np.testing.assert_array_equal(encode.encode_inputs(needed, shipped).ids, wanted.ids)
+    np.testing.assert_array_equal(again.ids, wanted.ids)
+
+
+def test_a_dropped_field_needs_no_column_any_more(write: Write) -> None:
     model = new_model()
-    transform("rows", {"keep": 0.3}).apply(model, new_context())
-    assert write(model).encoder().rows == model.bank.layout.rows
+    record = transform("fields", {"keep": 0.5}).apply(model, new_context())
+    dropped = {SCHEMA.tables[table] for table in record["dropped"]}
+    assert len(dropped) == 2
+    assert set(write(model).schema().input_names) == set(SCHEMA.input_names) - dropped
 
 
 def test_a_bundle_opens_as_it_was_written_wherever_it_is_moved(bundle: Bundle, tmp_path: Path) -> None:

@@ -17,7 +17,16 @@ from autocompress.models.heads import head
 from autocompress.models.recommender import Recommender
 from autocompress.models.shape import PACKAGE, Shape, changed, parse_shape
 from autocompress.search.trial import PARITY_BOUND
-from tests.contracts.small_model import SCHEMA, Exporter, logits_of, new_context, new_inputs, new_model, transform
+from tests.contracts.small_model import (
+    SCHEMA,
+    Exporter,
+    logits_of,
+    new_context,
+    new_inputs,
+    new_model,
+    own_inputs,
+    transform,
+)
 
 SHAPES: dict[str, dict[str, Any]] = {
     "dcnv2": {"cross_layers": 1, "cross_rank": 16, "tower": [32, 16]},
@@ -186,7 +195,7 @@ def test_channels_tables_and_layers_are_compressed_together(shape: Shape, export
     path = exported(model.eval())
     assert path.stat().st_size < 0.6 * before
     assert parity(model, path, new_inputs(model, 500)) <= PARITY_BOUND[True]
-    inputs, session = new_inputs(model), open_session(path)
+    inputs, session = own_inputs(model), open_session(path)
     alone = np.concatenate([score(session, inputs[[row]]) for row in range(len(inputs))])
     assert np.abs(alone - score(session, inputs)).max() <= 1e-6
 

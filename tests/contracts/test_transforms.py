@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from functools import cache
-from itertools import permutations, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,22 @@ from tests.contracts.small_model import (
     new_context,
     new_inputs,
     new_model,
+    own_inputs,
     scores_of,
     transform,
 )
 
 EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
-    "rows": ({"keep": 0.3}, {"keep": 0.9}),
+    "rows": (
+        {"keep": 0.3},
+        {"keep": 0.9},
+        {"keep": 0.3, "buckets": 0.1},
+        {"keep": 0.5, "importance": "norm"},
+        {"keep": 0.4, "importance": "gradient", "buckets": 0.2},
+    ),
+    "hashing": ({"keep": 0.5, "least_rows": 100}, {"keep": 0.2, "least_rows": 300}),
+    "fields": ({"keep": 0.5}, {"keep": 0.3}),
+    "dimensions": ({"keep": 0.5}, {"keep": 0.9}),
     "channels": (
         {"ratio": 0.5, "importance": "magnitude"},
         {"ratio": 0.5, "importance": "gradient"},
@@ -54,10 +64,24 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"bits": 8, "granularity": "field"},
         {"bits": 4, "granularity": "field"},
     ),
+    "mixed_table_bits": ({"average_bits": 6.0}, {"average_bits": 9.0}),
     "factor_tables": ({"keep": 0.5}, {"keep": 0.8}),
-    "product_quantization": ({"least_rows": 300}, {"piece": 2, "least_rows": 300}, {"piece": 8, "least_rows": 400}),
+    "mixed_dimensions": ({"alpha": 0.3, "full_rows": 50}, {"alpha": 0.8}),
+    "product_quantization": (
+        {"least_rows": 300},
+        {"piece": 2, "least_rows": 300},
+        {"piece": 8, "least_rows": 400},
+        {"piece": 2.7, "least_rows": 300},
+    ),
+    "compositional": ({"keep": 0.5, "least_rows": 300}, {"keep": 0.2, "least_rows": 200}),
+    "tensor_train": ({"rank": 12, "least_rows": 300}, {"rank": 4, "least_rows": 400}),
+    "codebook_dense": ({"least_weights": 1024}, {"piece": 1, "least_weights": 1024}),
+    "mixed_dense_bits": ({"average_bits": 8.0}, {"average_bits": 12.0}, {"average_bits": 4.0}),
     "weights": (
         {"sparsity": 0.6},
+        {"sparsity": 0.6, "schedule": "gradual"},
+        {"sparsity": 0.6, "schedule": "dynamic"},
+        {"sparsity": 0.6, "schedule": "gradual", "importance": "movement"},
         {"sparsity": 0.9, "importance": "gradient", "scope": "global"},
         {"sparsity": 0.5, "pattern": "2:4"},
     ),
@@ -65,6 +89,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"calibration": "minmax"},
         {"calibration": "percentile"},
         {"calibration": "entropy"},
+        {"weights": "tensor"},
         {"activations": "row"},
         {"activations": "float", "bits": 16},
         {"activations": "float", "bits": 8},
@@ -82,8 +107,20 @@ def is_legal(order: tuple[str, ...]) -> bool:
 
 
 PAIRS = list(product(KINDS, repeat=2))
-LONGER = [order for length in range(3, len(KINDS) + 1) for order in permutations(KINDS, length)]
-LEGAL = [order for order in [*PAIRS, *LONGER] if is_legal(order)]
+
+
+def drawn_orders(several: int) -> list[tuple[str, ...]]:
+    """Legal orders of three or more methods, of the many that there are: one after another that may still follow."""
+    draw, found = np.random.default_rng(0), set[tuple[str, ...]]()
+    while len(found) < several:
+        order: tuple[str, ...] = ()
+        for kind in draw.permutation(sorted(KINDS)):
+            order = (*order, str(kind)) if is_legal((*order, str(kind))) else order
+        found |= {order} if len(order) > 2 else set()
+    return sorted(found)
+
+
+LEGAL = [*(order for order in PAIRS if is_legal(order)), *drawn_orders(60)]
 ILLEGAL = [order for order in PAIRS if not is_legal(order)]
 
 
@@ -225,7 +262,7 @@ def test_a_row_scores_the_same_with_everything_applied_that_goes_together(kind: 
 
 def assert_rows_are_independent(path: Path, model: Recommender) -> None:
     session, rows = open_session(path), 64
-    crowd = new_inputs(model, rows + 193)
+    crowd = own_inputs(model, rows + 193)
     together = score(session, crowd[:rows])
     alone = np.concatenate([score(session, crowd[[row]]) for row in range(rows)])
     order = np.random.default_rng(5).permutation(len(crowd))
@@ -314,14 +351,26 @@ def test_quantized_tables_are_packed_with_no_float_copy_left(
 @pytest.mark.parametrize("piece", [2, 4, 8])
 def test_large_tables_take_a_byte_for_every_piece_of_a_row(piece: int, exported: Exporter) -> None:
     model, (record,) = applied(transform("product_quantization", {"piece": piece, "least_rows": 300}))
-    assert record == {"pieces": {"0": piece, "1": piece}}, "users and items; cities are too few"
+    assert record == {"tables": [0, 1]}, "users and items; cities are too few"
     stored, plain = initializers(exported(model)), [rows for rows in ROWS.values() if rows < 300]
     assert stored["table_0"].shape == (sum(plain), 8), "the others stay as they were"
-    for group, rows in ((1, ROWS["user"]), (2, ROWS["item"])):
-        assert stored[f"table_{group}"].dtype == np.uint8
-        assert stored[f"table_{group}"].shape == (rows, 8 // piece)
-        assert stored[f"table_{group}.half"].dtype == np.float16
-        assert stored[f"table_{group}.half"].shape == (256 * 8 // piece, piece)
+    for table, rows in ((0, ROWS["user"]), (1, ROWS["item"])):
+        assert stored[f"apart_{table}.codes"].dtype == np.uint8
+        assert stored[f"apart_{table}.codes"].shape == (rows, 8 // piece)
+        assert stored[f"apart_{table}.half_0"].dtype == np.float16
+        assert stored[f"apart_{table}.half_0"].shape == (256 * 8 // piece, piece)
+
+
+@pytest.mark.parametrize(("piece", "sizes"), [(3.0, {3: 2, 2: 1}), (1.5, {2: 3, 1: 2}), (5.0, {4: 2})])
+def test_pieces_of_a_row_are_as_even_as_whole_bytes_allow(
+    piece: float, sizes: dict[int, int], exported: Exporter
+) -> None:
+    model, _ = applied(transform("product_quantization", {"piece": piece, "least_rows": 300}))
+    stored = initializers(exported(model))
+    books = [stored[f"apart_0.half_{index}"].shape for index in range(len(sizes))]
+    assert books == [(256 * many, size) for size, many in sizes.items()]
+    assert stored["apart_0.codes"].shape == (ROWS["user"], sum(sizes.values()))
+    assert parity(model, exported(model), new_inputs(model, 300)) <= 1e-5
 
 
 def test_the_pieces_are_nearest_to_the_rows_that_are_read_often() -> None:
@@ -334,17 +383,18 @@ def test_the_pieces_are_nearest_to_the_rows_that_are_read_often() -> None:
 def test_codes_stay_and_pieces_move_when_a_model_is_trained() -> None:
     model, _ = applied(transform("product_quantization", {"least_rows": 300}))
     before, context = copy.deepcopy(model.state_dict()), new_context()
-    optimizer = SparseAdagrad(model.bank.parameters(), 0.1, 1e-8)
+    optimizer = SparseAdagrad(model.bank.apart.parameters(), 0.1, 1e-8)
     value = torch.nn.functional.binary_cross_entropy_with_logits(logits_of(model.train(), context), context.labels)
     torch.autograd.backward(value)
     optimizer.step()
-    assert torch.equal(model.bank.get_buffer("codes_1"), before["bank.codes_1"])
-    assert not torch.equal(model.bank.tables[1], before["bank.tables.1"])
+    after = model.state_dict()
+    assert torch.equal(after["bank.apart.0.codes"], before["bank.apart.0.codes"])
+    assert not torch.equal(after["bank.apart.0.books.0"], before["bank.apart.0.books.0"])
 
 
 def test_factored_tables_share_one_matrix_in_the_file(exported: Exporter) -> None:
     model, (record,) = applied(transform("factor_tables", {"keep": 0.5}))
-    assert record == {"ranks": {"8": 4}}
+    assert record == {"ranks": {str(table): 4 for table in range(len(ROWS))}}
     stored = initializers(exported(model))
     assert stored["table_0"].shape == (sum(ROWS.values()), 4)
     assert stored["table_0.map"].shape == (4, 8)
@@ -363,7 +413,7 @@ def test_factored_tables_keep_what_is_read_most_and_go_on_with_products_and_bits
         transform("quantize_tables", {"bits": 8, "granularity": "field"}),
     ):
         each.apply(model, context)
-    assert model.bank.maps["8"].shape == (3, 8)
+    assert {name: tuple(each.shape) for name, each in model.bank.maps.items()} == {"3_of_8": (3, 8)}
     for table in range(2):
         error = (model.bank.table(table).detach() - before[table]).square().mean()
         assert float(error) < 0.05 * float(before[table].square().mean())

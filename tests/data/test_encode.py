@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autocompress.data import spool
-from autocompress.data.encode import Encoder, encode, encode_list, encode_vector, load, save, truncate
+from autocompress.data.encode import Encoder, encode, encode_list, encode_vector, load, save
 from autocompress.data.fit_encoder import fit
-from autocompress.data.inputs import Inputs, clip_ids
+from autocompress.data.inputs import Inputs
+from autocompress.data.numbering import Numbering, narrowed, renumbered
 from autocompress.errors import UserError
 from autocompress.schema import Field, Schema, Sequence, Task, Vector
 
@@ -162,27 +163,28 @@ def test_buckets_hold_about_equally_many() -> None:
 
 
 @given(categorical, st.integers(1, 15), st.integers(1, 3))
-def test_a_truncated_encoder_gives_the_ids_that_clipping_gives(values: pl.Series, keep: int, min_count: int) -> None:
+def test_an_encoder_that_is_cut_gives_the_ids_that_cutting_gives(values: pl.Series, keep: int, min_count: int) -> None:
     encoder = fitted(values, min_count=min_count)
     rows = [min(keep, encoder.rows[0])]
     frame = values.alias("value").to_frame()
-    short = truncate(encoder, rows)
+    numbering = Numbering((0,), tuple(rows))
+    short = narrowed(encoder, numbering)
     assert list(short.rows) == rows
-    clipped = clip_ids(Inputs(encode(frame, encoder)), rows)
+    clipped = renumbered(Inputs(encode(frame, encoder)), numbering)
     np.testing.assert_array_equal(encode(frame, short), clipped.ids)
     np.testing.assert_array_equal(encode(frame, stored(short)), encode(frame, short))
 
 
-def test_truncating_to_everything_changes_nothing() -> None:
+def test_cutting_to_everything_changes_nothing() -> None:
     encoder = fitted(pl.Series(["a", "b"]))
-    assert truncate(encoder, encoder.rows).values["value"].to_list() == ["a", "b"]
+    assert narrowed(encoder, Numbering((0,), encoder.rows)).values["value"].to_list() == ["a", "b"]
 
 
 def test_numeric_buckets_cannot_be_pruned() -> None:
     encoder = fitted(pl.Series([1.0, 2.0, 3.0]), kind="numeric")
     with pytest.raises(ValueError, match="'value' is numeric"):
-        truncate(encoder, [2])
-    assert truncate(encoder, encoder.rows) == encoder
+        narrowed(encoder, Numbering((0,), (2,)))
+    assert narrowed(encoder, Numbering((0,), encoder.rows)) == encoder
 
 
 def test_ids_are_int32_in_the_order_of_rows_and_fields() -> None:

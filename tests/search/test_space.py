@@ -191,7 +191,7 @@ def test_a_range_that_is_none_is_refused(content: dict[str, Any], reason: str) -
         ({"rosw": {"keep": 0.5}}, r"search_spaces\.rosw: no compression method.*did you mean 'rows'"),
         (
             {"rows": {"kepe": 0.5}},
-            r"search_spaces\.rows\.kepe: unknown knob; allowed: keep, when .*did you mean 'keep'",
+            r"search_spaces\.rows\.kepe: unknown knob; allowed: keep, importance, buckets, when .*did you mean 'keep'",
         ),
         ({"rows": {"kind": "rows"}}, r"search_spaces\.rows\.kind: unknown knob"),
         ({"rows": {"keep": []}}, r"search_spaces\.rows\.keep: has no choice left"),

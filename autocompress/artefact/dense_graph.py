@@ -19,6 +19,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
+from autocompress.compress.batch_norm import without_batch_norms
 from autocompress.digest import json_digest
 from autocompress.models.packed_linear import is_packed
 from autocompress.models.vectors import has_vectors, with_vectors
@@ -35,10 +36,13 @@ def dense_graph(dense: nn.Module, width: int, cache: Path) -> tuple[list[onnx.No
     The skeleton is found in `cache`/graphs by the architecture's names, kinds and `graph_constants`, widths aside.
     `RuntimeError` where the exporter left a parameter of `dense` out of the graph.
     """
+    dense = without_batch_norms(dense)
     skeleton = _skeleton(dense, width, cache)
     packed = {f"{name}.weight": module for name, module in dense.named_modules() if is_packed(module)}
     inside = tuple(name.removesuffix("weight") for name in packed)
-    tensors = {name: value.detach() for name, value in dense.state_dict().items() if not name.startswith(inside)}
+    # what is no float only counts for the training, such as the batches that a norm has seen
+    floats = {name: value.detach() for name, value in dense.state_dict().items() if value.is_floating_point()}
+    tensors = {name: value for name, value in floats.items() if not name.startswith(inside)}
     # constants that are no parameter of the module (the exporter's own) keep their values
     known = {*tensors, *(f"{name}{part}" for name in inside for part in ("weight", "bias"))}
     initializers = {tensor.name: tensor for tensor in skeleton.graph.initializer if tensor.name not in known}

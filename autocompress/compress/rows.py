@@ -15,7 +15,13 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field as Limits
 
-from autocompress.compress.tables import give_new_ids, read_counts, restore_new_ids
+from autocompress.compress.tables import (
+    give_new_ids,
+    keep_dimensions,
+    read_by_lists,
+    read_counts,
+    restore_new_ids,
+)
 from autocompress.compress.transform import Context, Record
 from autocompress.data.encode import prunable
 from autocompress.models.recommender import Recommender
@@ -27,7 +33,8 @@ class Rows(Frozen):
 
     `importance` of a row: how often it is read, its `norm`, or `gradient`, |gradient x row| summed over a sample, rows
     that are not in it by frequency. `buckets`, a share of the pruned rows of a table, is what they are thrown into; at
-    0 they read the out-of-vocabulary row.
+    0 they read the out-of-vocabulary row. A field that is left with that row alone is not read any more: what stands
+    there becomes a constant.
     """
 
     kind: Literal["rows"] = "rows"
@@ -37,13 +44,20 @@ class Rows(Frozen):
     buckets: float = Limits(0.0, ge=0.0, lt=1.0)
 
     def apply(self, model: Recommender, context: Context) -> Record:
-        """Record: that of `give_new_ids`."""
+        """Record: that of `give_new_ids`, and `constant`, tables of which one row was left."""
         scores = _scores(model, context, self.importance)
-        return give_new_ids(model, new_ids(scores, self.keep, self.buckets), context)
+        record = give_new_ids(model, new_ids(scores, self.keep, self.buckets), context)
+        constant = _constant_fields(model)
+        columns, means = model.bank.layout.columns(), torch.zeros(model.bank.layout.width)
+        for table in constant:
+            means[columns[table]] = model.bank.table(table).detach()[0]
+        keep_dimensions(model, dict.fromkeys(constant, ()), means)
+        return {**record, "constant": constant}
 
     def restore(self, model: Recommender, record: Record) -> None:
         """Gives the tables the recorded rows."""
         restore_new_ids(model, record)
+        keep_dimensions(model, dict.fromkeys(record["constant"], ()), None)
 
     def keeps(self) -> str | None:
         """Share of rows."""
@@ -93,6 +107,15 @@ def _scores(model: Recommender, context: Context, importance: str) -> dict[int, 
         least = score[score > 0].min(initial=1.0)
         found[table] = np.where(score > 0, score, least * counts[table] / (1.0 + counts[table].max()))
     return found
+
+
+def _constant_fields(model: Recommender) -> list[int]:
+    layout = model.bank.layout
+    bound = read_by_lists(model) | set(getattr(model.dense, "item_fields", ()))
+    fields = [table for table in layout.plain if table < layout.fields]
+    constant = [t for t in fields if layout.rows[t] == 1 and t not in bound and t not in layout.kept]
+    # a model of no field at all would have nothing to look up
+    return constant if len(constant) < len(fields) else constant[1:]
 
 
 def _gradients(model: Recommender, context: Context) -> list[torch.Tensor]:

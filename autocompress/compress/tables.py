@@ -71,6 +71,8 @@ def keep_dimensions(model: Recommender, kept: Mapping[int, tuple[int, ...]], mea
 
     `kept` counts them from the table's first, before anything was removed. `means` None leaves zeros.
     """
+    if not kept:
+        return
     old = model.bank
     new = old.changed(replace(old.layout, kept={**old.layout.kept, **kept}))
     with torch.no_grad():

@@ -13,6 +13,7 @@ from typing import Any
 
 from autocompress.artefact.bundle import Bundle, write_bundle
 from autocompress.artefact.export import export, parity
+from autocompress.compress.batch_norm import without_batch_norms
 from autocompress.compress.inherit import inherit
 from autocompress.compress.plan import Plan
 from autocompress.compress.transform import Record
@@ -106,9 +107,11 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
 
 
 def start(plan: Plan, scene: Scene) -> Recommender:
-    """The student before any transform: the teacher's weights in the plan's shape."""
+    """The student before any transform: the teacher's weights in the plan's shape, batch norms folded."""
     if plan.student == scene.shape:
-        return copy.deepcopy(scene.teacher.weights.model)
+        model = copy.deepcopy(scene.teacher.weights.model)
+        model.dense = without_batch_norms(model.dense)
+        return model
     return inherit(scene.teacher.weights.model, plan.student, scene.context)
 
 

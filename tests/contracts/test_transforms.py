@@ -312,12 +312,25 @@ def test_a_method_goes_together_with_others_in_some_order(kind: str) -> None:
 def test_rows_that_are_pruned_are_not_in_the_file(keep: float, exported: Exporter) -> None:
     model, (record,) = applied(transform("rows", {"keep": keep}))
     table = initializers(exported(model))["table_0"]
-    assert table.shape == (sum(record["rows"]), 8)
+    assert table.shape == (sum(record["rows"]) - len(record["constant"]), 8)
     whole, price = new_model().bank.layout.rows, [*ROWS].index("price")
     vocabulary = sum(rows - 1 for rows in whole) - whole[price] + 1
     kept = sum(rows - 1 for rows in record["rows"]) - whole[price] + 1
     assert kept == pytest.approx(keep * vocabulary, rel=0.03)
     assert record["rows"][price] == whole[price], "numeric buckets stay"
+
+
+def test_a_field_that_is_left_with_one_row_becomes_a_constant_and_is_not_read(exported: Exporter) -> None:
+    before = new_model()
+    model, (record,) = applied(transform("rows", {"keep": 0.3}))
+    names = [SCHEMA.tables[table] for table in record["constant"]]
+    assert names == ["device"], "the smallest vocabulary of rare ids"
+    assert len(model.bank.layout.read_slots) == len(before.bank.layout.read_slots) - 1
+    constants = model.bank.constants
+    assert constants is not None
+    weight = torch.from_numpy(new_context().counts[3][1:].astype(np.float32))[:, None]
+    torch.testing.assert_close(constants.detach(), (before.bank.table(3)[1:] * weight).sum(0) / weight.sum())
+    assert "constants" in initializers(exported(model))
 
 
 def test_pruned_ids_read_the_mean_of_what_was_pruned_weighted_by_frequency() -> None:

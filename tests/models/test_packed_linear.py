@@ -12,6 +12,8 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
+from autocompress.models.codebook_linear import CodebookLinear
+from autocompress.models.mask_revision import Revision
 from autocompress.models.quantized_linear import QuantizedLinear
 from autocompress.models.row_scaled_linear import RowScaledLinear
 from autocompress.models.sparse_linear import SparseLinear
@@ -26,14 +28,34 @@ def masked(linear: nn.Linear) -> SparseLinear:
     return layer
 
 
+def stretched(linear: nn.Linear) -> QuantizedLinear:
+    layer = QuantizedLinear(linear, -1.0, 3.0)
+    with torch.no_grad():
+        layer.input_stretch.fill_(-0.2)
+        layer.weight_stretch.normal_(0.0, 0.1)
+    return layer
+
+
+def of_pieces(linear: nn.Linear) -> CodebookLinear:
+    layer = CodebookLinear(linear, 2)
+    layer.codes.random_(0, 256)
+    with torch.no_grad():
+        layer.book.normal_()
+    return layer
+
+
 LAYERS: dict[str, Callable[[nn.Linear], nn.Module]] = {
     "static": lambda linear: QuantizedLinear(linear, -1.0, 3.0),
     "static, symmetric": lambda linear: QuantizedLinear(linear, -2.0, 2.0),
     "row": RowScaledLinear,
+    "pieces": of_pieces,
     "16 bit": lambda linear: WeightOnlyLinear(linear, 16),
     "8 bit": lambda linear: WeightOnlyLinear(linear, 8),
     "4 bit": lambda linear: WeightOnlyLinear(linear, 4),
     "sparse": masked,
+    "sparse, revised": lambda linear: SparseLinear(linear, Revision(0.5, 0.5)),
+    "static, a step in all": lambda linear: QuantizedLinear(linear, -1.0, 3.0, per_channel=False),
+    "static, steps trained": stretched,
 }
 
 
@@ -81,6 +103,6 @@ def test_gradients_reach_inputs_and_weights(kind: str) -> None:
     layer(inputs).square().sum().backward()
     assert inputs.grad is not None
     assert float(inputs.grad.abs().min()) > 0
-    gradient = layer.get_parameter("weight").grad
-    assert gradient is not None
-    assert np.isfinite(gradient.numpy()).all()
+    for parameter in layer.parameters():
+        assert parameter.grad is not None
+        assert np.isfinite(parameter.grad.numpy()).all()

@@ -97,7 +97,7 @@ def main() -> None:
             for each in transforms:
                 cast(Transform, family.parse(PACKAGE, each)).apply(model, context)
             applied = time.perf_counter() - started
-            inputs = inputs_of(model.bank.layout.slot_rows, PARITY_ROWS, 2)
+            inputs = inputs_of(tuple(ROWS), PARITY_ROWS, 2)
             first, *runs = [trial(model, inputs, folder, cache) for _ in range(1 + RUNS)]
             median = {key: statistics.median(run[key] for run in runs) for key in ("export", "parity")}
             found["methods"][words] = {

@@ -28,7 +28,7 @@ from autocompress.artefact.export import export
 from autocompress.artefact.runtime import open_session, outputs
 from autocompress.compress.plan import Plan
 from autocompress.config.compose import compose
-from autocompress.data.inputs import clip_ids
+from autocompress.data.numbering import Numbering, renumbered
 from autocompress.data.store import prepare
 from autocompress.measure.bootstrap import auc_replicates, interval, weights
 from autocompress.measure.catalogue import Catalogue, catalogue_of
@@ -74,39 +74,39 @@ class Judge:
         self.catalogue: Catalogue | None = None if catalogue is None else catalogue_of(self.dataset, "test", catalogue)
         several = self.dataset.rows["test"] if self.catalogue is None else len(self.catalogue.users)
         self.drawn = weights(several, seed=5)
-        self.teacher = self.quality(self.scene.teacher_file.model, self.dataset.encoder.slot_rows)
+        self.teacher = self.quality(self.scene.teacher_file.model, self.scene.numbering)
 
-    def quality(self, path: Path, slot_rows: tuple[int, ...]) -> Replicates:
+    def quality(self, path: Path, numbering: Numbering) -> Replicates:
         """Float64 (1 + replicates,): the value itself first."""
         session = open_session(path, 2)
         ones = np.ones((1, self.drawn.shape[1]), dtype=np.uint8)
         drawn = np.concatenate([ones, self.drawn])
         if self.catalogue is None:
-            scores = outputs(session, clip_ids(self.dataset.inputs("test"), slot_rows))["scores"]
+            scores = outputs(session, renumbered(self.dataset.inputs("test"), numbering))["scores"]
             return auc_replicates(scores[:, 0], self.dataset.labels("test")[:, 0], drawn)
-        ranks = self.catalogue.ranks(lambda inputs: outputs(session, clip_ids(inputs, slot_rows)))
+        ranks = self.catalogue.ranks(lambda inputs: outputs(session, renumbered(inputs, numbering)))
         user = self.catalogue.wanted[:, 0]
         wanted = np.bincount(user, minlength=drawn.shape[1])
         found = np.bincount(user, (ranks < TOP).astype(np.float64), minlength=drawn.shape[1])
         return drawn @ (found / wanted) / drawn.sum(axis=1)
 
-    def change(self, path: Path, slot_rows: tuple[int, ...]) -> dict[str, Any]:
+    def change(self, path: Path, numbering: Numbering) -> dict[str, Any]:
         """Quality, and how far it is from the teacher's."""
-        mine = self.quality(path, slot_rows)
+        mine = self.quality(path, numbering)
         return {
             "quality": float(mine[0]),
             "change": float(mine[0] - self.teacher[0]),
             "change_ci95": list(interval((mine - self.teacher)[1:])),
         }
 
-    def speed(self, path: Path, slot_rows: tuple[int, ...]) -> dict[str, float]:
+    def speed(self, path: Path, numbering: Numbering) -> dict[str, float]:
         """Times faster than the teacher's file, by batch size."""
         found = {}
         for batch in BATCHES:
             inputs = self.dataset.inputs("test")[:batch]
             files = {
                 "teacher": (self.scene.teacher_session, inputs),
-                "file": (open_session(path), clip_ids(inputs, slot_rows)),
+                "file": (open_session(path), renumbered(inputs, numbering)),
             }
             times = interleaved(files, RUNS, warmup=5, seconds=SECONDS)
             found[str(batch)] = speedup(times["teacher"], times["file"])
@@ -115,7 +115,7 @@ class Judge:
     def file(self, model: Recommender, path: Path) -> dict[str, Any]:
         """What a model's file is: bytes and change of quality."""
         export(model, self.dataset.schema, path, self.scene.cache)
-        return {"bytes": path.stat().st_size, **self.change(path, model.bank.layout.slot_rows)}
+        return {"bytes": path.stat().st_size, **self.change(path, model.bank.numbering)}
 
 
 def method(name: str, transforms: list[dict[str, Any]], judge: Judge, folder: Path) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def method(name: str, transforms: list[dict[str, Any]], judge: Judge, folder: Pa
     path, stage = folder / "cell.onnx", plan.stages[0].recovery
     at_once = judge.file(model, path)
     found = {"transforms": transforms, "bytes": at_once.pop("bytes"), "at_once": at_once}
-    found["times_faster"] = judge.speed(path, model.bank.layout.slot_rows)
+    found["times_faster"] = judge.speed(path, model.bank.numbering)
     started = time.perf_counter()
     fit(
         model,
@@ -154,11 +154,11 @@ def scratch(changes: dict[str, Any], judge: Judge, folder: Path) -> dict[str, An
 
 def stock(judge: Judge, folder: Path) -> dict[str, Any]:
     """ONNX Runtime's own tool."""
-    made, slot_rows = ship_stock(judge.scene.teacher_file, judge.dataset, folder).model, judge.dataset.encoder.slot_rows
+    made = ship_stock(judge.scene.teacher_file, judge.dataset, folder).model
     return {
         "bytes": made.stat().st_size,
-        **judge.change(made, slot_rows),
-        "times_faster": judge.speed(made, slot_rows),
+        **judge.change(made, judge.scene.numbering),
+        "times_faster": judge.speed(made, judge.scene.numbering),
     }
 
 

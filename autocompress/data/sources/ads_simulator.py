@@ -27,7 +27,7 @@ from autocompress.schema import Field, Frozen, Schema, Task
 
 VERSION = 1
 RANK = 16
-USERS, SEGMENTS, CITIES, DEVICES = 100_000, 300, 1_000, 1_000
+SEGMENTS, CITIES, DEVICES = 300, 1_000, 1_000
 ADS, CAMPAIGNS, ADVERTISERS, CATEGORIES = 100_000, 3_000, 1_000, 100
 PAGES, SITES, CHANNELS = 20_000, 2_000, 40
 ZIPF = 1.05
@@ -40,7 +40,8 @@ NUMERIC = ("price", "user_tenure_days")
 
 
 class AdsSimulator(Frozen):
-    """`rows` impressions over `days` days; the last day is the test split, the one before it validation.
+    """`rows` impressions of up to `users` users over `days` days; the last day is the test split, the one before it
+    validation.
 
     `context_fields` adds fields that say nothing about the labels, two in three of them ids: real logs are full of
     them.
@@ -51,6 +52,7 @@ class AdsSimulator(Frozen):
     rows: int = Limits(2_000_000, ge=1_000)
     days: int = Limits(10, ge=3, le=365)
     seed: int = 1
+    users: int = Limits(100_000, ge=1_000, le=10_000_000)
     context_fields: int = Limits(0, ge=0, le=200)
 
     def row_schema(self) -> Schema:
@@ -79,14 +81,14 @@ class AdsSimulator(Frozen):
     def chunks(self) -> Iterator[pl.DataFrame]:
         """Impressions in order of time, with true probabilities; a long day comes in several parts."""
         for day, part, parts, size in parts_of_days(self.rows, self.days):
-            frame = _impressions(day, part, parts, size, self.days, self.seed)
+            frame = _impressions(day, part, parts, size, self)
             yield _with_context(frame, self.context_fields, [self.seed, 2, day, part])
 
 
 class _World:
     """Everything that is fixed before the first impression; drawn from its own stream of the seed."""
 
-    def __init__(self, days: int, seed: int) -> None:
+    def __init__(self, days: int, seed: int, users: int) -> None:
         draw = np.random.default_rng([seed, 0])
 
         def latent(ids: int) -> Floats:
@@ -101,14 +103,14 @@ class _World:
         def rotation() -> Floats:
             return np.linalg.qr(draw.standard_normal((RANK, RANK)))[0].astype(np.float32)
 
-        self.segment, self.city = parents(USERS, SEGMENTS, 0.0), parents(USERS, CITIES, 1.0)
-        self.device, self.age, self.gender = parents(USERS, DEVICES, 1.1), parents(USERS, 8, 0.0), parents(USERS, 3, 0)
-        self.tenure = draw.exponential(400.0, USERS).astype(np.float32)
+        self.segment, self.city = parents(users, SEGMENTS, 0.0), parents(users, CITIES, 1.0)
+        self.device, self.age, self.gender = parents(users, DEVICES, 1.1), parents(users, 8, 0.0), parents(users, 3, 0)
+        self.tenure = draw.exponential(400.0, users).astype(np.float32)
         self.user = (
             0.4 * latent(SEGMENTS)[self.segment] + 0.8 * latent(CITIES)[self.city] + 0.3 * latent(DEVICES)[self.device]
-            + 0.25 * latent(8)[self.age] + 0.15 * latent(3)[self.gender] + 0.4 * latent(USERS)
+            + 0.25 * latent(8)[self.age] + 0.15 * latent(3)[self.gender] + 0.4 * latent(users)
         )  # fmt: skip
-        self.user_bias = bias(USERS, 0.5) + bias(CITIES, 0.3)[self.city] + 0.15 * np.log1p(self.tenure / 400.0)
+        self.user_bias = bias(users, 0.5) + bias(CITIES, 0.3)[self.city] + 0.15 * np.log1p(self.tenure / 400.0)
 
         self.campaign, self.campaign_advertiser = parents(ADS, CAMPAIGNS, 0.6), parents(CAMPAIGNS, ADVERTISERS, 0.8)
         self.advertiser = self.campaign_advertiser[self.campaign]
@@ -139,14 +141,14 @@ class _World:
         )
         self.hidden_bias = bias(hidden, 1.0)
         self.output_weight = draw.standard_normal((hidden, 2), dtype=np.float32) * np.float32(0.5 / np.sqrt(hidden))
-        self.user_popularity = np.cumsum(draw.permutation(zipf(USERS, ZIPF)))
+        self.user_popularity = np.cumsum(draw.permutation(zipf(users, ZIPF)))
         self.ad_popularity = draw.permutation(zipf(ADS, ZIPF))
         self.page_popularity = np.cumsum(draw.permutation(zipf(PAGES, 1.0)))
 
 
 @lru_cache(maxsize=2)
-def _world(days: int, seed: int) -> _World:
-    return _World(days, seed)
+def _world(days: int, seed: int, users: int) -> _World:
+    return _World(days, seed, users)
 
 
 def _inner(left: Floats, rotation: Floats, right: Floats) -> Floats:
@@ -171,10 +173,10 @@ def _with_context(frame: pl.DataFrame, fields: int, stream: list[int]) -> pl.Dat
     return frame.with_columns(pl.Series(name, values) for name, values in columns.items())
 
 
-def _impressions(day: int, part: int, parts: int, rows: int, days: int, seed: int) -> pl.DataFrame:
-    world = _world(days, seed)
+def _impressions(day: int, part: int, parts: int, rows: int, source: AdsSimulator) -> pl.DataFrame:
+    world = _world(source.days, source.seed, source.users)
     # a stream per part of a day: any can be made alone, in any order
-    draw = np.random.default_rng([seed, 1, day, part] if parts > 1 else [seed, 1, day])
+    draw = np.random.default_rng([source.seed, 1, day, *([part] if parts > 1 else [])])
     alive = world.ad_popularity * (world.ad_birth <= day) * np.exp(-np.maximum(day - world.ad_birth, 0.0) / 25.0)
     user, page = pick(world.user_popularity, draw.random(rows)), pick(world.page_popularity, draw.random(rows))
     ad = pick(np.cumsum(alive), draw.random(rows))

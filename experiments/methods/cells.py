@@ -8,7 +8,7 @@ from typing import Any
 
 DATA = Path(os.environ.get("DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 TEACHERS = {
-    "simulator": ["search=ads", "data.rows=1000000"],
+    "simulator": ["search=ads", "data.users=250000"],
     "kuairand": ["search=ads", "data=kuairand", f"data.root={DATA / 'kuairand_pure'}"],
     "gowalla": [
         "search=retrieval", "data=gowalla", f"data.root={DATA / 'gowalla'}", "data.negatives.each=1",
@@ -18,29 +18,67 @@ TEACHERS = {
 }  # fmt: skip
 Plan = list[dict[str, Any]]
 EIGHT_BIT_ROWS: dict[str, Any] = {"kind": "quantize_tables", "bits": 8}
-TABLES: dict[str, list[Plan]] = {
+LEAST = 1_000
+"""Rows of a table that methods for large ones look at."""
+
+
+def apart(kind: str, knob: str, values: tuple[float, ...]) -> list[Plan]:
+    """A method for large tables at several strengths."""
+    return [[{"kind": kind, knob: value, "least_rows": LEAST}] for value in values]
+
+
+ROWS_AND_NUMBERS: dict[str, list[Plan]] = {
     "rows": [[{"kind": "rows", "keep": keep}] for keep in (0.5, 0.2, 0.05)],
+    "rows by gradient": [[{"kind": "rows", "keep": keep, "importance": "gradient"}] for keep in (0.5, 0.2, 0.05)],
+    "rows by norm": [[{"kind": "rows", "keep": keep, "importance": "norm"}] for keep in (0.5, 0.2, 0.05)],
+    "rows, the others in buckets": [[{"kind": "rows", "keep": keep, "buckets": 0.05}] for keep in (0.5, 0.2, 0.05)],
+    "hashing": apart("hashing", "keep", (0.5, 0.2, 0.05)),
+    "dimensions by field": [[{"kind": "dimensions", "keep": keep}] for keep in (0.75, 0.5, 0.25)],
     "tables, bits, a scale per row": [[{"kind": "quantize_tables", "bits": bits}] for bits in (8, 4, 2)],
-    "tables, bits, a scale per field": [
+    "tables, bits, a step per field": [
         [{"kind": "quantize_tables", "bits": bits, "granularity": "field"}] for bits in (8, 4, 2)
     ],
-    "product quantization, numbers per byte": [
-        [{"kind": "product_quantization", "piece": piece, "least_rows": 1_000}] for piece in (2, 4, 8)
-    ],
+    "tables, mixed bits": [[{"kind": "mixed_table_bits", "average_bits": bits}] for bits in (7.0, 5.0, 4.0)],
     "factored tables": [[{"kind": "factor_tables", "keep": keep}] for keep in (0.75, 0.5, 0.25)],
+    "quotient and remainder": apart("compositional", "keep", (0.5, 0.2, 0.05)),
+    "tensor trains": apart("tensor_train", "rank", (64, 32, 16)),
+}
+OF_FIELDS: dict[str, list[Plan]] = {
+    "fields": [[{"kind": "fields", "keep": keep}] for keep in (0.8, 0.6, 0.4)],
+    "dimensions by rows": [[{"kind": "mixed_dimensions", "alpha": alpha}] for alpha in (0.1, 0.2, 0.3)],
+    "product quantization": apart("product_quantization", "piece", (2, 4, 8)),
 }
 DENSE: dict[str, list[Plan]] = {
     "channels": [[{"kind": "channels", "ratio": ratio}] for ratio in (0.25, 0.5, 0.75)],
     "low rank": [[{"kind": "low_rank", "keep": keep}] for keep in (0.5, 0.25, 0.1)],
     "single weights": [[{"kind": "weights", "sparsity": share}] for share in (0.5, 0.8, 0.95)],
+    "single weights, gradual": [
+        [{"kind": "weights", "sparsity": share, "schedule": "gradual"}] for share in (0.5, 0.8, 0.95)
+    ],
+    "single weights, dynamic": [
+        [{"kind": "weights", "sparsity": share, "schedule": "dynamic"}] for share in (0.5, 0.8, 0.95)
+    ],
+    "single weights, movement": [
+        [{"kind": "weights", "sparsity": share, "schedule": "gradual", "importance": "movement"}]
+        for share in (0.5, 0.8, 0.95)
+    ],
+    "two of four weights": [[{"kind": "weights", "sparsity": 0.5, "pattern": "2:4"}]],
     "weights alone, bits": [[{"kind": "quantize_dense", "activations": "float", "bits": bits}] for bits in (16, 8, 4)],
+    "weights alone, mixed bits": [[{"kind": "mixed_dense_bits", "average_bits": bits}] for bits in (12.0, 8.0, 6.0)],
+    "pieces of weights": [[{"kind": "codebook_dense", "piece": piece}] for piece in (1, 2, 4)],
     "int8, calibrated": [
         [{"kind": "quantize_dense", "calibration": name}] for name in ("minmax", "percentile", "entropy")
     ],
+    "int8, a step per layer": [[{"kind": "quantize_dense", "weights": "tensor"}]],
     "int8, a scale per row": [[{"kind": "quantize_dense", "activations": "row"}]],
     "8 bit rows and int8": [[EIGHT_BIT_ROWS, {"kind": "quantize_dense"}]],
 }
-METHODS = {"simulator": TABLES | DENSE, "kuairand": TABLES | DENSE, "gowalla": TABLES}
+METHODS = {
+    "simulator": ROWS_AND_NUMBERS | OF_FIELDS | DENSE,
+    "kuairand": ROWS_AND_NUMBERS | OF_FIELDS | DENSE,
+    # two fields of about as many rows: none can go, and mixed dimensions are factored tables
+    "gowalla": ROWS_AND_NUMBERS | {"product quantization": apart("product_quantization", "piece", (3.2, 4, 8))},
+}
 SCRATCH = {
     **{
         name: [
@@ -49,7 +87,7 @@ SCRATCH = {
         ]
         for name in ("simulator", "kuairand")
     },
-    "gowalla": [{"embedding_dim": dim, "output": dim} for dim in (2, 4, 8, 16, 32)],
+    "gowalla": [{"embedding_dim": dim, "output": dim} for dim in (2, 4, 6, 8, 16, 32)],
 }
 """Shapes of models trained from scratch, by the teacher's own training: what the same bytes buy without a teacher."""
 RECOVERY = {

@@ -6,6 +6,7 @@ often they are read; codes stay what they are, pieces are trained.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -70,10 +71,11 @@ def _fit(module: ProductCodes, rows: NDArray[np.float32], counts: NDArray[np.int
     frequent = np.sort(np.argsort(-counts, kind="stable")[:LEARNT_FROM])
     weights = counts[frequent].astype(np.float64) + 1.0
     for each, book in zip(module.places, module.books, strict=True):
-        for place in range(each.many):
-            start = each.start + place * each.size
-            part = np.ascontiguousarray(rows[:, start : start + each.size])
-            codes, means = clusters(part, weights, frequent)
+        starts = range(each.start, each.start + each.many * each.size, each.size)
+        parts = [np.ascontiguousarray(rows[:, start : start + each.size]) for start in starts]
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            found = pool.map(lambda part: clusters(part, weights, frequent), parts)
+        for place, (codes, means) in enumerate(found):
             module.codes[:, each.first + place] = torch.from_numpy(codes)
             book[place * PIECES : (place + 1) * PIECES] = torch.from_numpy(means)
 

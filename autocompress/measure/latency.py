@@ -23,11 +23,15 @@ P99_RUNS = 300
 Sessions = Mapping[str, tuple[onnxruntime.InferenceSession, Inputs]]
 
 
-def interleaved(sessions: Sessions, runs: int, *, warmup: int = 10, seconds: float = 60.0) -> dict[str, list[float]]:
+def interleaved(
+    sessions: Sessions, runs: int, *, warmup: int = 10, seconds: float = 60.0, in_a_row: int = 1
+) -> dict[str, list[float]]:
     """Milliseconds of each `session.run`, one list per name; the sessions take turns, so drift hits all alike.
 
-    Each session comes with the batch it is fed. Stops after `runs` rounds, or after `seconds` once 20 rounds are done.
-    Sessions must have one thread each: the calling one, which is pinned.
+    Each session comes with the batch it is fed. Stops after `runs` runs each, or after `seconds` once
+    20 are done.
+    Each takes `in_a_row` runs at a time: one finds the caches full of the other's weights, several find them as a
+    server does that runs nothing else. Sessions must have one thread each: the calling one, which is pinned.
     """
     feeds = {name: (session, inputs.feed()) for name, (session, inputs) in sessions.items()}
     times: dict[str, list[float]] = {name: [] for name in feeds}
@@ -36,13 +40,14 @@ def interleaved(sessions: Sessions, runs: int, *, warmup: int = 10, seconds: flo
             for _ in range(warmup):
                 session.run(None, feed)
         end = time.perf_counter() + seconds
-        for done in range(runs):
+        for done in range(0, runs, in_a_row):
             if done >= 20 and time.perf_counter() > end:
                 break
             for name, (session, feed) in feeds.items():
-                start = time.perf_counter()
-                session.run(None, feed)
-                times[name].append((time.perf_counter() - start) * 1e3)
+                for _ in range(in_a_row):
+                    start = time.perf_counter()
+                    session.run(None, feed)
+                    times[name].append((time.perf_counter() - start) * 1e3)
     return times
 
 

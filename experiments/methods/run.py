@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import onnx
 from cells import METHODS, OBJECTIVE, RECOVERY, SCRATCH, TEACHERS
 from numpy.typing import NDArray
 
@@ -113,20 +114,28 @@ class Judge:
         return found
 
     def file(self, model: Recommender, path: Path) -> dict[str, Any]:
-        """What a model's file is: bytes and change of quality."""
+        """What a model's file is: bytes, those of its tables, and change of quality."""
         export(model, self.dataset.schema, path, self.scene.cache)
-        return {"bytes": path.stat().st_size, **self.change(path, model.bank.numbering)}
+        sizes = {"bytes": path.stat().st_size, "table_bytes": table_bytes(path)}
+        return {**sizes, **self.change(path, model.bank.numbering)}
+
+
+def table_bytes(path: Path) -> int:
+    """Of everything that a file stores for its lookups."""
+    stored = onnx.load(path).graph.initializer
+    return sum(len(tensor.raw_data) for tensor in stored if tensor.name.startswith(("table_", "apart_")))
 
 
 def method(name: str, transforms: list[dict[str, Any]], judge: Judge, folder: Path) -> dict[str, Any]:
     """A method at one strength: at once, and after the recovery that all get."""
-    recovery = {**RECOVERY[name], "objective": OBJECTIVE[name], "mask_ids": judge.scene.mask_ids}
+    recovery = {**RECOVERY[name], "objective": OBJECTIVE, "mask_ids": judge.scene.mask_ids}
     shape = judge.config.teacher.shape.model_dump(mode="json")
     plan = Plan.model_validate({"student": shape, "stages": [{"transforms": transforms, "recovery": recovery}]})
     model, _ = one_shot(plan, judge.scene)
     path, stage = folder / "cell.onnx", plan.stages[0].recovery
     at_once = judge.file(model, path)
-    found = {"transforms": transforms, "bytes": at_once.pop("bytes"), "at_once": at_once}
+    sizes = {key: at_once.pop(key) for key in ("bytes", "table_bytes")}
+    found = {"transforms": transforms, **sizes, "at_once": at_once}
     found["times_faster"] = judge.speed(path, model.bank.numbering)
     started = time.perf_counter()
     fit(
@@ -140,8 +149,7 @@ def method(name: str, transforms: list[dict[str, Any]], judge: Judge, folder: Pa
     )
     found["recovery_seconds"] = time.perf_counter() - started
     recovered = judge.file(model, path)
-    recovered.pop("bytes")
-    return {**found, "recovered": recovered}
+    return {**found, "recovered": {key: recovered[key] for key in ("quality", "change", "change_ci95")}}
 
 
 def scratch(changes: dict[str, Any], judge: Judge, folder: Path) -> dict[str, Any]:
@@ -170,6 +178,8 @@ def run(name: str, stored: dict[str, Any]) -> None:
         judge = Judge(name, folder)
         bytes_of_teacher = judge.scene.teacher_file.model.stat().st_size
         entry["teacher"] = {"bytes": bytes_of_teacher, "quality": float(judge.teacher[0])}
+        entry["teacher"]["table_bytes"] = table_bytes(judge.scene.teacher_file.model)
+        entry["teacher"]["rows"] = dict(zip(judge.dataset.schema.tables, judge.dataset.encoder.rows, strict=True))
         entry["synthetic"] = bool(judge.config.data.synthetic)
         if "quantize_dynamic" not in entry:
             entry["quantize_dynamic"] = stock(judge, folder)

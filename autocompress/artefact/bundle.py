@@ -53,7 +53,7 @@ class Bundle:
         return str(json.loads((self.folder / MANIFEST).read_text())["files"][MODEL]["sha256"])
 
     def encoder(self) -> encode.Encoder:
-        """Vocabularies, cut to the rows that the model has."""
+        """What gives the model its own ids: of the inputs that it reads."""
         return encode.load(self.schema(), self.folder)
 
     def schema(self) -> Schema:

@@ -36,7 +36,7 @@ def dense_graph(dense: nn.Module, width: int, cache: Path) -> tuple[list[onnx.No
     The skeleton is found in `cache`/graphs by the architecture's names, kinds and `graph_constants`, widths aside.
     `RuntimeError` where the exporter left a parameter of `dense` out of the graph.
     """
-    dense = without_batch_norms(dense)
+    dense = without_batch_norms(dense, width)
     skeleton = _skeleton(dense, width, cache)
     packed = {f"{name}.weight": module for name, module in dense.named_modules() if is_packed(module)}
     inside = tuple(name.removesuffix("weight") for name in packed)

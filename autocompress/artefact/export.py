@@ -1,4 +1,4 @@
-"""A recommender as one ONNX file: `ids` int32 (batch, fields) in, `scores` float32 (batch, tasks) out."""
+"""A recommender as one ONNX file: `ids` int32 (batch, slots that are read) in, `scores` float32 (batch, tasks) out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from autocompress.artefact.runtime import open_session, score
 from autocompress.data.inputs import Inputs
 from autocompress.data.numbering import renumbered
 from autocompress.models.packed_linear import Graph
-from autocompress.models.recommender import Recommender, tensors
+from autocompress.models.recommender import Calibration, Recommender, tensors
 from autocompress.models.vectors import has_vectors
 from autocompress.schema import Schema
 
@@ -69,7 +69,26 @@ def _graph(model: Recommender, cache: Path) -> Graph:
     """Nodes and initializers from `ids` and `numbers` to `OUTPUT`."""
     lookup_nodes, lookup_tensors = embedding_graph(model.bank, "ids", "numbers", INPUT)
     dense_nodes, dense_tensors = dense_graph(model.dense, model.bank.layout.width, cache)
+    if model.calibration is not None:
+        calibrated_nodes, calibrated_tensors = _calibrated(dense_nodes, model.calibration)
+        dense_nodes, dense_tensors = [*dense_nodes, *calibrated_nodes], [*dense_tensors, *calibrated_tensors]
     return [*lookup_nodes, *dense_nodes], [*lookup_tensors, *dense_tensors]
+
+
+def _calibrated(nodes: list[onnx.NodeProto], calibration: Calibration) -> Graph:
+    """Nodes from the dense part's logits, which get another name in place, to `OUTPUT`."""
+    raw = f"{OUTPUT}.raw"
+    for node in nodes:
+        for names in (node.input, node.output):
+            names[:] = [raw if name == OUTPUT else name for name in names]
+    tensors = [
+        onnx.numpy_helper.from_array(np.array(values, dtype=np.float32), f"{OUTPUT}.{name}")
+        for name, values in calibration._asdict().items()
+    ]
+    return [
+        helper.make_node("Mul", [raw, f"{OUTPUT}.factors"], [f"{OUTPUT}.scaled"]),
+        helper.make_node("Add", [f"{OUTPUT}.scaled", f"{OUTPUT}.shifts"], [OUTPUT]),
+    ], tensors
 
 
 def _named(graph: Graph, prefix: str) -> str:

@@ -13,6 +13,8 @@ import torch
 from autocompress.compress.transform import Context
 from autocompress.models.recommender import Recommender
 
+SCALE = 1e5
+"""Of the largest harm that the solver sees."""
 SAMPLE = 1_024
 """Rows on which a part's harm is looked at: once per part and number of bits."""
 
@@ -33,16 +35,22 @@ def allocate(
     choices = [(part, bits) for part in sizes for bits in costs[part]]
     if not choices:
         return {}
-    weight = np.array([sizes[part] * costs[part][bits] for part, bits in choices])
+    total = sum(sizes.values())
+    weight = np.array([sizes[part] * costs[part][bits] / total for part, bits in choices])
+    # the solver's tolerances are absolute, and a harm may be 1e-10
+    harmed = np.array([harms[part][bits] for part, bits in choices])
+    harmed *= SCALE / max(float(np.abs(harmed).max()), 1e-300)
     one_each = np.array([[float(part == other) for part, _ in choices] for other in sizes])
-    least = sum(sizes[part] * min(costs[part].values()) for part in sizes)
-    budget = max(average * sum(sizes.values()), least)
+    least = sum(sizes[part] * min(costs[part].values()) for part in sizes) / total
     found = milp(
-        np.array([harms[part][bits] for part, bits in choices]),
-        constraints=[LinearConstraint(one_each, 1, 1), LinearConstraint(weight, ub=budget * (1 + 1e-9))],
+        harmed,
+        constraints=[LinearConstraint(one_each, 1, 1), LinearConstraint(weight, ub=max(average, least) * (1 + 1e-9))],
         integrality=np.ones(len(choices)),
         bounds=Bounds(0, 1),
+        options={"mip_rel_gap": 0.0},
     )
+    if found.x is None:
+        raise RuntimeError(f"the allocation of bits found no answer: {found.message}")
     chosen = np.flatnonzero(found.x > 0.5)
     return {choices[index][0]: choices[index][1] for index in chosen}
 

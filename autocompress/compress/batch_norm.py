@@ -1,7 +1,7 @@
 """Batch norms folded into the linear layers beside them: what is left is one layer, with nothing but its weights.
 
-Jacob et al., CVPR 2018, section 3.2. A norm behind a linear layer, or before one, is found by tracing the module; where
-it cannot be traced (it decides by its values), or the layer is read by others too, the norm stays.
+Jacob et al., CVPR 2018, section 3.2. What stands beside a norm is seen by running the module. Whatever is folded must
+leave the outputs as they were: a norm whose neighbour is read by others too stays.
 """
 
 from __future__ import annotations
@@ -10,68 +10,72 @@ import copy
 
 import torch
 from torch import nn
-from torch.fx import GraphModule, Node, symbolic_trace
 from torch.nn.utils.fusion import fuse_linear_bn_eval
 
+from autocompress.compress.linear_layers import put
 
-def without_batch_norms(dense: nn.Module) -> nn.Module:
-    """A copy in eval mode whose norms are folded where they can be; the module itself where it has none."""
-    if not any(isinstance(module, nn.BatchNorm1d) for module in dense.modules()):
-        return dense
-    folded = copy.deepcopy(dense).eval()
-    traced = _traced(folded)
-    calls = [] if traced is None else [node for node in traced.graph.nodes if node.op == "call_module"]
-    targets = [node.target for node in calls]
-    for node in calls:
-        norm = folded.get_submodule(str(node.target))
-        if not isinstance(norm, nn.BatchNorm1d) or targets.count(node.target) > 1:
-            continue
-        if (before := _only(node.all_input_nodes, targets)) and _is_linear(folded, before):
-            layer = folded.get_submodule(str(before.target))
-            assert isinstance(layer, nn.Linear)
-            _replace(folded, str(before.target), fuse_linear_bn_eval(layer, norm))
-        elif (behind := _only(node.users, targets)) and _is_linear(folded, behind):
-            layer = folded.get_submodule(str(behind.target))
-            assert isinstance(layer, nn.Linear)
-            _replace(folded, str(behind.target), _after_norm(norm, layer))
-        else:
-            continue
-        _replace(folded, str(node.target), nn.Identity())
-    return folded.train(dense.training)
-
-
-def _traced(module: nn.Module) -> GraphModule | None:
-    try:
-        return symbolic_trace(module)
-    except Exception:  # torch.fx raises whatever the module does with a stand-in for its values
-        return None
-
-
-def _only(nodes: object, targets: list[object]) -> Node | None:
-    """The one node, where it is one, nothing else reads it, and its module is called once."""
-    listed = list(nodes)  # type: ignore[call-overload]
-    if len(listed) != 1 or not isinstance(listed[0], Node):
-        return None
-    (node,) = listed
-    return node if len(node.users) <= 1 and len(node.all_input_nodes) == 1 and targets.count(node.target) == 1 else None
-
-
-def _is_linear(module: nn.Module, node: Node) -> bool:
-    return node.op == "call_module" and type(module.get_submodule(str(node.target))) is nn.Linear
+ROWS, CLOSE = 64, 1e-4
+"""Random rows on which both must agree, and to which share of the outputs' size."""
 
 
 @torch.no_grad()
+def without_batch_norms(dense: nn.Module, width: int) -> nn.Module:
+    """A copy in eval mode whose norms are folded where they can be; the module itself where it has none.
+
+    `width` is the number of columns that it reads.
+    """
+    if not any(_foldable(module) for module in dense.modules()):
+        return dense
+    folded = copy.deepcopy(dense).eval()
+    example = torch.randn(ROWS, width, generator=torch.Generator().manual_seed(0))
+    wanted = folded(example)
+    for norm_name, layer_name, before in _neighbours(folded, example):
+        norm, layer = folded.get_submodule(norm_name), folded.get_submodule(layer_name)
+        assert isinstance(norm, nn.BatchNorm1d)
+        assert isinstance(layer, nn.Linear)
+        put(folded, layer_name, fuse_linear_bn_eval(layer, norm) if before else _after_norm(norm, layer))
+        put(folded, norm_name, nn.Identity())
+        if not torch.allclose(folded(example), wanted, rtol=CLOSE, atol=CLOSE * float(wanted.abs().max())):
+            put(folded, layer_name, layer)
+            put(folded, norm_name, norm)
+    return folded.train(dense.training)
+
+
+def _foldable(module: nn.Module) -> bool:
+    """Norms that learn and remember; one of rows of fields (n, F, d) is no scale of a layer's outputs."""
+    return isinstance(module, nn.BatchNorm1d) and module.affine and module.running_mean is not None
+
+
+def _neighbours(module: nn.Module, example: torch.Tensor) -> list[tuple[str, str, bool]]:
+    """Names of norms and of the linear layer beside each, and whether the layer stands before the norm."""
+    names = {each: name for name, each in module.named_modules() if type(each) is nn.Linear or _foldable(each)}
+    seen: list[tuple[nn.Module, torch.Tensor, torch.Tensor]] = []
+    hooks = [
+        each.register_forward_hook(lambda called, inputs, output: seen.append((called, inputs[0], output)))
+        for each in names
+    ]
+    module(example)
+    for hook in hooks:
+        hook.remove()
+    called = [each for each, _, _ in seen]
+    once = [(each, inputs, output) for each, inputs, output in seen if called.count(each) == 1 and inputs.dim() == 2]
+    found: dict[str, tuple[str, str, bool]] = {}
+    taken: set[nn.Module] = set()
+    for norm, into, out in once:
+        for layer, inputs, output in once:
+            before = output is into
+            if _foldable(norm) and isinstance(layer, nn.Linear) and (before or inputs is out) and layer not in taken:
+                found.setdefault(names[norm], (names[norm], names[layer], before))
+                taken.add(layer)
+    return list(found.values())
+
+
 def _after_norm(norm: nn.BatchNorm1d, layer: nn.Linear) -> nn.Linear:
     assert norm.running_var is not None
     assert norm.running_mean is not None
-    scale = (norm.running_var + norm.eps).rsqrt() * (1.0 if norm.weight is None else norm.weight)
-    shift = (0.0 if norm.bias is None else norm.bias) - norm.running_mean * scale
+    scale = (norm.running_var + norm.eps).rsqrt() * norm.weight
+    shift = norm.bias - norm.running_mean * scale
     folded = nn.Linear(layer.in_features, layer.out_features)
     folded.weight.copy_(layer.weight * scale)
     folded.bias.copy_(layer.weight @ shift + (0.0 if layer.bias is None else layer.bias))
     return folded
-
-
-def _replace(module: nn.Module, name: str, new: nn.Module) -> None:
-    parent, _, leaf = name.rpartition(".")
-    setattr(module.get_submodule(parent), leaf, new)

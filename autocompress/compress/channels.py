@@ -57,6 +57,10 @@ class Channels(Frozen):
                 raise RuntimeError(f"{name} has {_linear(model.dense, name).out_features} channels, not {len(kept)}")
         model.dense.train(was_training)
 
+    def in_steps(self, several: int) -> tuple[Channels, ...]:
+        """So many times the same share of what is left."""
+        return (self.model_copy(update={"ratio": 1.0 - (1.0 - self.ratio) ** (1 / several)}),) * several
+
     def keeps(self) -> str | None:
         """Share of channels."""
         return f"{100 * (1 - self.ratio):.3g} % of channels" if self.ratio else None

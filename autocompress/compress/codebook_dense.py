@@ -17,7 +17,8 @@ from torch import nn
 from autocompress.compress.linear_layers import inputs_of_layers, replaced
 from autocompress.compress.product_quantization import clusters
 from autocompress.compress.transform import Context, Record
-from autocompress.models.codebook_linear import PIECES, CodebookLinear
+from autocompress.models.codebook_linear import CodebookLinear
+from autocompress.models.product_codes import PIECES
 from autocompress.models.recommender import Recommender
 from autocompress.schema import Frozen
 

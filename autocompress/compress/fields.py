@@ -19,7 +19,7 @@ from autocompress.schema import Frozen
 
 
 class Fields(Frozen):
-    """The share `keep` of the fields stays, rounded up; those that a list reads, and an item's own, always do."""
+    """Of the fields that are read the share `keep` stays, rounded up; those of lists and of an item always do."""
 
     kind: Literal["fields"] = "fields"
     follows: ClassVar[frozenset[str]] = frozenset({"rows", "hashing", "dimensions", "fields"})
@@ -30,7 +30,8 @@ class Fields(Frozen):
         added, means = contributions(model, context)
         columns = model.bank.layout.columns()
         scores = {table: float(added[:, columns[table]].sum(dim=1).square().mean()) for table in _free(model)}
-        several = model.bank.layout.fields - math.ceil(self.keep * model.bank.layout.fields)
+        read = [field for field in range(model.bank.layout.fields) if model.bank.layout.dim(field)]
+        several = min(len(read) - math.ceil(self.keep * len(read)), len(read) - 1)
         dropped = sorted(sorted(scores, key=scores.__getitem__)[:several])
         keep_dimensions(model, {table: () for table in dropped}, means)
         return {"dropped": dropped}
@@ -49,10 +50,10 @@ class Fields(Frozen):
 
 
 def _free(model: Recommender) -> list[int]:
-    """Fields that may go: of a model with vectors of users and items, one of the user's stays, too."""
+    """Fields that may go: of a model with vectors of users and items, a field of the user stays, too, if it has one."""
     layout = model.bank.layout
     bound = read_by_lists(model)
     if has_vectors(model.dense):
         bound |= set(model.dense.item_fields)
-        bound |= {next(field for field in range(layout.fields) if field not in model.dense.item_fields)}
-    return [field for field in range(layout.fields) if field not in bound and field in layout.plain]
+        bound |= set([field for field in layout.plain if field not in model.dense.item_fields][:1])
+    return [field for field in layout.plain if field < layout.fields and field not in bound]

@@ -23,7 +23,7 @@ class Hashing(Frozen):
     """Tables of at least `least_rows` rows whose ids come from a vocabulary keep the share `keep` of their rows."""
 
     kind: Literal["hashing"] = "hashing"
-    follows: ClassVar[frozenset[str]] = frozenset({"rows", "fields", "dimensions"})
+    follows: ClassVar[frozenset[str]] = frozenset({"rows"})
     keep: float = Limits(gt=0.0, lt=1.0)
     least_rows: int = Limits(1_000, ge=2)
 

@@ -33,22 +33,32 @@ def inputs_of_layers(model: Recommender, context: Context) -> dict[str, torch.Te
     return seen
 
 
+def put(dense: nn.Module, name: str, module: nn.Module) -> None:
+    """Puts a module in the place of the one of that name."""
+    parent, _, leaf = name.rpartition(".")
+    setattr(dense.get_submodule(parent), leaf, module)
+
+
 def replaced(dense: nn.Module, name: str, make: Callable[[nn.Linear], nn.Module]) -> nn.Module:
     """Puts what `make` makes of the linear layer `name` in its place, in the layer's mode; returns it."""
-    parent, _, leaf = name.rpartition(".")
     layer = dense.get_submodule(name)
     assert isinstance(layer, nn.Linear)
     made = make(layer).train(layer.training)
-    setattr(dense.get_submodule(parent), leaf, made)
+    put(dense, name, made)
     return made
 
 
 def loss_gradients(model: Recommender, context: Context) -> dict[str, torch.Tensor]:
-    """Gradients of the sample's mean cross-entropy by parameters of the dense part, by name; none is left behind."""
-    dense = model.dense
+    """Gradients of the sample's mean cross-entropy by parameters of the dense part, by name; none is left behind.
+
+    In eval mode: dropout would make them another every time.
+    """
+    dense, training = model.dense, model.training
+    model.eval()
     dense.zero_grad(set_to_none=True)
     logits = dense(model.bank(context.ids, context.numbers).detach())
     torch.autograd.backward(nn.functional.binary_cross_entropy_with_logits(logits, context.labels))
     found = {name: value.grad for name, value in dense.named_parameters() if value.grad is not None}
     dense.zero_grad(set_to_none=True)
+    model.train(training)
     return found

@@ -64,5 +64,5 @@ class MixedDenseBits(Frozen):
         return f"{self.average_bits:.3g} bits of dense weights on average"
 
     def storage_bits(self) -> int | None:
-        """The least that a layer may come to."""
-        return min(CHOICES)
+        """Not one number of bits."""
+        return None

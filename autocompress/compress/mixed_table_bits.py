@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field as Limits
 
-from autocompress.compress.allocation import allocate, harm, logits_on_sample
+from autocompress.compress.allocation import SAMPLE, allocate, harm, logits_on_sample
 from autocompress.compress.quantize_tables import store_in_bits
 from autocompress.compress.transform import Context, Record
 from autocompress.models.bank_layout import Precision
@@ -54,19 +54,22 @@ class MixedTableBits(Frozen):
         return f"{self.average_bits:.3g} bits of tables' numbers on average"
 
     def storage_bits(self) -> int | None:
-        """The least that a table may come to."""
-        return min(CHOICES)
+        """Not one number of bits."""
+        return None
 
 
 def _harms(model: Recommender, context: Context, tables: dict[str, int]) -> dict[str, dict[int, float]]:
-    before = logits_on_sample(model, context)
+    before, asked = logits_on_sample(model, context), model.bank.own_ids(context.ids[:SAMPLE])
+    slots = torch.tensor(model.bank.layout.slots)
     harms: dict[str, dict[int, float]] = {}
     with torch.no_grad():
         for name, table in tables.items():
             values = model.bank.stored(table)
-            whole = values.clone()
+            ids = asked[:, slots == table].unique()  # type: ignore[no-untyped-call]
+            read = torch.where((ids >= 0) & (ids < len(values)), ids, 0)
+            whole = values[read].clone()
             for bits in CHOICES:
-                values.copy_(fake_quantize_rows(whole, bits))
+                values[read] = fake_quantize_rows(whole, bits)
                 harms.setdefault(name, {})[bits] = harm(logits_on_sample(model, context), before)
-            values.copy_(whole)
+            values[read] = whole
     return harms

@@ -22,29 +22,57 @@ AnyTransform = Annotated[
 ]
 
 
-class Objective(Frozen):
-    """What training minimises: (1 - w) BCE(labels) + w T^2 BCE(teacher at temperature T), w = `distillation_weight`.
+Temperature = Annotated[float, Limits(gt=0.0, le=20.0)]
 
-    Hinton et al., arXiv:1503.02531, with one sigmoid per task. The tasks' losses are added up, each times its entry of
-    `task_weights` (1 where it has none), or `uncertainty`: weights that are learnt (Kendall et al., CVPR 2018).
+
+class Objective(Frozen):
+    """What training minimises: (1 - w) loss(labels) + w T^2 loss(teacher at temperature T), w = `distillation_weight`.
+
+    Hinton et al., arXiv:1503.02531, with one sigmoid per task, each at its own temperature where `temperature` names
+    them. The tasks' losses are added up, each times its entry of `task_weights` (1 where it has none), or
+    `uncertainty`: weights that are learnt (Kendall et al., CVPR 2018).
 
     `in_batch_weight` times the softmax of each positive pair over the items of the batch's other pairs, corrected for
     their popularity, is added for a model with vectors of users and items; `listwise_weight` times the softmax over the
-    rows of a group (of `data.group`) for its labels of 1 is added where lists are to be ranked.
+    rows of a group (of `data.group`) for its labels of 1 is added where lists are to be ranked. Both are distilled in
+    the same proportion, from the teacher's own softmax.
+
+    Of features, what a head reads, `feature_weight` times the distance of the student's, projected, from the teacher's
+    is added, `relational_weight` times the difference of distances between rows, and `contrastive_weight` times the
+    loss of telling each row's own teacher features from those of others (`training/distillation.py`).
     """
 
     distillation_weight: float = Limits(0.0, ge=0.0, le=1.0)
-    temperature: float = Limits(1.0, gt=0.0, le=20.0)
+    temperature: Temperature | dict[str, Temperature] = 1.0
+    taught_by: int = Limits(0, ge=0, description="0 is the teacher, i the i-th of its assistants")
+    feature_weight: float = Limits(0.0, ge=0.0)
+    relational_weight: float = Limits(0.0, ge=0.0)
+    contrastive_weight: float = Limits(0.0, ge=0.0)
     in_batch_weight: float = Limits(0.0, ge=0.0)
     listwise_weight: float = Limits(0.0, ge=0.0)
     task_weights: dict[str, Annotated[float, Limits(ge=0.0)]] | Literal["uncertainty"] = Limits(default_factory=dict)
+
+    @property
+    def reads_teacher(self) -> bool:
+        """Whether a teacher is needed at all."""
+        return self.distillation_weight > 0 or self.reads_features
+
+    @property
+    def reads_features(self) -> bool:
+        """Whether the teacher's features are needed."""
+        softmax = self.distillation_weight > 0 and self.in_batch_weight > 0
+        return softmax or max(self.feature_weight, self.relational_weight, self.contrastive_weight) > 0
+
+
+Part = Literal["everything", "tables", "dense", "head", "biases", "norms", "steps", "codebooks", "adapters"]
 
 
 class Recovery(Frozen):
     """Training after a transform: `epochs` passes over the latest `data_share` of the training rows.
 
     `mask_ids` is the probability with which an id counts as never seen before; over the first `warm_up` of the steps,
-    a share, the learning rates rise.
+    a share, the learning rates rise. `trains` names the parts that move (`training/trained_parts.py`): biases, norms,
+    steps of quantization, codebooks or low-rank adapters cost a fraction of everything.
     """
 
     data_share: float = Limits(1.0, gt=0.0, le=1.0)
@@ -54,6 +82,7 @@ class Recovery(Frozen):
     embedding_l2: float = Limits(0.0, ge=0.0)
     mask_ids: float = Limits(0.0, ge=0.0, lt=1.0)
     warm_up: float = Limits(0.0, ge=0.0, lt=1.0)
+    trains: tuple[Part, ...] = Limits(("everything",), min_length=1)
     batch_size: int = Limits(2048, ge=1)
     objective: Objective = Objective()
 
@@ -68,11 +97,15 @@ class Stage(Frozen):
 class Plan(Frozen):
     """`student` is the shape that inherits the teacher's weights; then each stage transforms and trains it.
 
+    With `calibration` `platt` the finished student's logits are calibrated on validation rows, task by task
+    (`compress/calibration.py`), and the file holds it.
+
     `ValueError` where a transform stands before one that must precede it (`Transform.follows`).
     """
 
     student: AnyShape
     stages: tuple[Stage, ...]
+    calibration: Literal["none", "platt"] = "none"
 
     @model_validator(mode="after")
     def _order_is_legal(self) -> Plan:

@@ -6,6 +6,7 @@ often they are read; codes stay what they are, pieces are trained.
 
 from __future__ import annotations
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar, Literal
 
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field as Limits
+from threadpoolctl import threadpool_limits
 
 from autocompress.compress.apart import large_tables, store_apart
 from autocompress.compress.tables import read_counts
@@ -73,8 +75,9 @@ def _fit(module: ProductCodes, rows: NDArray[np.float32], counts: NDArray[np.int
     for each, book in zip(module.places, module.books, strict=True):
         starts = range(each.start, each.start + each.many * each.size, each.size)
         parts = [np.ascontiguousarray(rows[:, start : start + each.size]) for start in starts]
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            found = pool.map(lambda part: clusters(part, weights, frequent), parts)
+        # the limit of what numpy multiplies with is the process's: threads that set it would undo each other's
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            found = list(pool.map(lambda part: clusters(part, weights, frequent), parts))
         for place, (codes, means) in enumerate(found):
             module.codes[:, each.first + place] = torch.from_numpy(codes)
             book[place * PIECES : (place + 1) * PIECES] = torch.from_numpy(means)
@@ -85,10 +88,11 @@ def clusters(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """The nearest mean of each point (n, k), uint8 (n,), and the 256 means (256, k) of those it is learnt from."""
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
+    from sklearn.exceptions import ConvergenceWarning
 
     means = KMeans(PIECES, n_init=1, max_iter=ROUNDS, init="k-means++", random_state=0)
     # several threads add up their sums in the order in which they end
-    with threadpool_limits(1):
+    with threadpool_limits(1, "openmp"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than pieces
         fitted = means.fit(points[learnt_from], None, weights)
     return fitted.predict(points).astype(np.uint8), fitted.cluster_centers_.astype(np.float32)

@@ -38,7 +38,7 @@ class Rows(Frozen):
     """
 
     kind: Literal["rows"] = "rows"
-    follows: ClassVar[frozenset[str]] = frozenset({"rows", "fields", "dimensions"})
+    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels"})
     keep: float = Limits(gt=0.0, le=1.0)
     importance: Literal["frequency", "norm", "gradient"] = "frequency"
     buckets: float = Limits(0.0, ge=0.0, lt=1.0)
@@ -48,9 +48,10 @@ class Rows(Frozen):
         scores = _scores(model, context, self.importance)
         record = give_new_ids(model, new_ids(scores, self.keep, self.buckets), context)
         constant = _constant_fields(model)
-        columns, means = model.bank.layout.columns(), torch.zeros(model.bank.layout.width)
+        layout, means = model.bank.layout, torch.zeros(model.bank.layout.width)
         for table in constant:
-            means[columns[table]] = model.bank.table(table).detach()[0]
+            columns = layout.columns()[table]
+            means[[columns[dim] for dim in layout.kept.get(table, range(len(columns)))]] = model.bank.table(table)[0]
         keep_dimensions(model, dict.fromkeys(constant, ()), means)
         return {**record, "constant": constant}
 
@@ -58,6 +59,10 @@ class Rows(Frozen):
         """Gives the tables the recorded rows."""
         restore_new_ids(model, record)
         keep_dimensions(model, dict.fromkeys(record["constant"], ()), None)
+
+    def in_steps(self, several: int) -> tuple[Rows, ...]:
+        """So many times the same share."""
+        return (self.model_copy(update={"keep": self.keep ** (1 / several)}),) * several
 
     def keeps(self) -> str | None:
         """Share of rows."""
@@ -71,15 +76,17 @@ class Rows(Frozen):
 def new_ids(scores: dict[int, NDArray[np.float64]], keep: float, buckets: float) -> dict[int, NDArray[np.int64]]:
     """The new id of every row of each table of `scores` (rows,), that of row 0 left out of account.
 
-    The `keep` share of all rows that scores highest stays, in order; ties at the cut go.
+    The `keep` share of all rows that scores highest stays, in order, rounded up; of equal ones those with lower ids.
     """
-    ranked = np.sort(np.concatenate([*(each[1:] for each in scores.values()), np.empty(0)]))
-    wanted = math.ceil(keep * len(ranked))
-    cut = ranked[len(ranked) - wanted] if wanted else np.inf
-    found = {}
+    ids = np.concatenate([*(np.arange(1, len(each)) for each in scores.values()), np.empty(0, dtype=np.int64)])
+    every = np.concatenate([*(each[1:] for each in scores.values()), np.empty(0)])
+    highest = np.lexsort((ids, -every))[: math.ceil(keep * len(every))]
+    kept = np.zeros(len(every), dtype=bool)
+    kept[highest] = True
+    found, start = {}, 0
     for table, each in scores.items():
-        stays = each >= cut
-        stays[0] = False
+        stays = np.concatenate([[False], kept[start : start + len(each) - 1]])
+        start += len(each) - 1
         new = np.zeros(len(each), dtype=np.int64)
         new[stays] = 1 + np.arange(stays.sum())
         gone = np.flatnonzero(~stays)[1:]
@@ -113,17 +120,19 @@ def _constant_fields(model: Recommender) -> list[int]:
     layout = model.bank.layout
     bound = read_by_lists(model) | set(getattr(model.dense, "item_fields", ()))
     fields = [table for table in layout.plain if table < layout.fields]
-    constant = [t for t in fields if layout.rows[t] == 1 and t not in bound and t not in layout.kept]
+    constant = [t for t in fields if layout.rows[t] == 1 and t not in bound]
     # a model of no field at all would have nothing to look up
     return constant if len(constant) < len(fields) else constant[1:]
 
 
 def _gradients(model: Recommender, context: Context) -> list[torch.Tensor]:
-    """Of the sample's mean cross-entropy by what each group stores, dense; none is left behind."""
-    model.zero_grad(set_to_none=True)
+    """Of the sample's mean cross-entropy by what each group stores, dense, in eval mode; none is left behind."""
+    training = model.training
+    model.eval().zero_grad(set_to_none=True)
     logits = model(context.ids, context.numbers)
     torch.autograd.backward(torch.nn.functional.binary_cross_entropy_with_logits(logits, context.labels))
     tables = list(model.bank.tables)
     found = [torch.zeros_like(each) if each.grad is None else each.grad.to_dense() for each in tables]
     model.zero_grad(set_to_none=True)
+    model.train(training)
     return found

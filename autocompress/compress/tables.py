@@ -31,7 +31,7 @@ def read_counts(model: Recommender, context: Context) -> list[NDArray[np.int64]]
 def give_new_ids(model: Recommender, new_ids: Mapping[int, NDArray[np.int64]], context: Context) -> Record:
     """Gives each row of some tables (rows,) a new id; rows that share one become their mean, weighted by reads.
 
-    Row 0 counts only where nothing else is thrown to it. Record: `rows` of every table afterwards, and `renumbered`,
+    Record: `rows` of every table afterwards, and `renumbered`,
     {table: ids of the data} of those whose ids are more than cut; the ids themselves are tensors of the model.
     """
     bank, counts = model.bank, read_counts(model, context)
@@ -50,7 +50,8 @@ def give_new_ids(model: Recommender, new_ids: Mapping[int, NDArray[np.int64]], c
     with torch.no_grad():
         for table, new in new_ids.items():
             weight = torch.from_numpy(np.maximum(counts[table], 1).astype(np.float64))
-            weight[0] = 0.0 if (new[1:] == 0).any() else 1.0
+            # what was never read does not count beside what was
+            weight[0] = float(counts[table][0]) if (new[1:] == 0).any() else 1.0
             target, old = torch.from_numpy(new), bank.stored(table).double()
             sums = torch.zeros(rows[table], old.shape[1], dtype=torch.float64)
             sums.index_add_(0, target, weight[:, None] * old)

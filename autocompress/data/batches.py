@@ -18,9 +18,11 @@ IN_MEMORY = 2**30
 
 
 class Batch(NamedTuple):
-    """`ids` int64 (n, slots); `labels` float32 (n, tasks); `soft` float32 (n, tasks) teacher logits, or None;
-    `weights` float32 (n,), or None where every row counts once; `numbers` float32 (n, width), or None; `groups` int64
-    (n,), or None where nobody asked for them."""
+    """`ids` int64 (n, slots); `labels` float32 (n, tasks); what follows is None where there is none, or nobody asked.
+
+    `soft` float32 (n, tasks), the teacher's logits; `weights` float32 (n,), where a row does not count once; `numbers`
+    float32 (n, width); `groups` int64 (n,); `features` float32 (n, k) of the teacher.
+    """
 
     ids: torch.Tensor
     labels: torch.Tensor
@@ -28,6 +30,7 @@ class Batch(NamedTuple):
     weights: torch.Tensor | None = None
     numbers: torch.Tensor | None = None
     groups: torch.Tensor | None = None
+    features: torch.Tensor | None = None
 
 
 class Batches:
@@ -35,9 +38,9 @@ class Batches:
 
     The latest rows are the nearest to what will be served. Rows of groups, or of a log larger than `IN_MEMORY`, move in
     blocks of `BLOCK` neighbours; else every row moves alone, so that the pairs of one user do not share a batch. `soft`
-    covers at least those rows. `mask` is the probability with which an id is replaced by 0, out of vocabulary, so that
-    a model learns what to say of ids that it never saw. Each iteration reshuffles, from (seed, iteration). Of `parts`
-    processes that train together, number `part` gets its share of every batch.
+    and `features` cover at least those rows. `mask` is the probability with which an id is replaced by 0, out of
+    vocabulary, so that a model learns what to say of ids that it never saw. Each iteration reshuffles, from (seed,
+    iteration). Of `parts` processes that train together, number `part` gets its share of every batch.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Batches:
         labels: NDArray[np.uint8],
         soft: NDArray[np.float32] | None,
         *,
+        features: NDArray[np.float16] | None = None,
         weights: NDArray[np.float32] | None = None,
         groups: NDArray[np.int32] | None = None,
         batch_size: int,
@@ -60,6 +64,7 @@ class Batches:
             raise ValueError(f"teacher logits cover {len(soft)} rows, {rows} are asked for")
         self._inputs, self._labels = inputs[-rows:], labels[-rows:]
         self._soft = None if soft is None else soft[-rows:]
+        self._features = None if features is None else features[-rows:]
         self._weights = None if weights is None else weights[-rows:]
         self._groups = None if groups is None else groups[-rows:]
         self._batch_size, self._mask = min(batch_size, rows), mask
@@ -93,4 +98,5 @@ class Batches:
                 None if self._weights is None else torch.from_numpy(self._weights[rows]),
                 None if inputs.numbers is None else torch.from_numpy(inputs.numbers),
                 None if self._groups is None else torch.from_numpy(self._groups[rows].astype(np.int64)),
+                None if self._features is None else torch.from_numpy(self._features[rows].astype(np.float32)),
             )

@@ -36,9 +36,12 @@ def renumbered(inputs: Inputs, numbering: Numbering) -> Inputs:
     top = np.iinfo(np.int32).max
     rows = np.array([each if isinstance(each, int) else top for each in tables], dtype=np.int32)
     kept = np.where(ids < rows, ids, np.int32(0))
-    for column, new in enumerate(tables):
-        if isinstance(new, np.ndarray):
-            kept[:, column] = np.where(ids[:, column] < 0, ids[:, column], new[ids[:, column]])
+    moved = {numbering.slots[slot] for slot in read if isinstance(numbering.tables[numbering.slots[slot]], np.ndarray)}
+    for table in sorted(moved):
+        columns = [column for column, slot in enumerate(read) if numbering.slots[slot] == table]
+        new, asked = numbering.tables[table], ids[:, columns]
+        assert isinstance(new, np.ndarray)
+        kept[:, columns] = np.where(asked < 0, asked, new[np.where((asked < 0) | (asked >= len(new)), 0, asked)])
     return Inputs(kept, inputs.numbers)
 
 

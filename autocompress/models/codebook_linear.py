@@ -12,9 +12,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from autocompress.models.packed_linear import Graph, gemm, initializers
-
-PIECES = 256
-"""What a byte can name."""
+from autocompress.models.product_codes import PIECES
 
 
 class CodebookLinear(nn.Module):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -13,6 +12,9 @@ from autocompress.data.numbering import Numbering
 from autocompress.models.bank_layout import BankLayout, ListInput
 from autocompress.models.packed_table import PackedTable, packed
 from autocompress.models.row_quantization import fake_quantize_rows, quantize_to_step
+
+FIRST_SIZE = 0.01
+"""Deviation of an embedding's first numbers."""
 
 
 class EmbeddingBank(nn.Module):
@@ -30,24 +32,26 @@ class EmbeddingBank(nn.Module):
         apart: Mapping[int, PackedTable] | None = None,
         new_ids: Mapping[int, torch.Tensor] | None = None,
     ) -> None:
-        """`apart` are the tables of `layout.apart`; `new_ids` int64 (ids of the data,) of the tables that have them."""
+        """`apart` are the tables of `layout.apart`; `new_ids` int64 (ids of the data,) of the tables that have them.
+
+        What is stored is 0 until it is drawn, copied or loaded.
+        """
         super().__init__()
         self.layout = layout
-        self.tables = nn.ParameterList(
-            torch.randn(*layout.stored_shape(index)) * 0.01 for index in range(len(layout.groups))
-        )
+        self.tables = nn.ParameterList(torch.zeros(layout.stored_shape(index)) for index in range(len(layout.groups)))
         thin = {(group.dim, group.rank) for group in layout.groups if group.rank < group.dim}
-        self.maps = nn.ParameterDict(
-            {_map_name(dim, rank): torch.randn(rank, dim) / rank**0.5 for dim, rank in sorted(thin)}
-        )
+        self.maps = nn.ParameterDict({_map_name(dim, rank): torch.zeros(rank, dim) for dim, rank in sorted(thin)})
         shared = [table for table, each in layout.precisions.items() if not each.per_row and table in layout.plain]
         self.steps = nn.ParameterDict({str(table): torch.zeros(()) for table in sorted(shared)})
         """Logarithms of the steps of tables that have one for all their rows; they are trained (`learned_step.py`)."""
         self.apart = nn.ModuleDict({str(table): _module(module) for table, module in (apart or {}).items()})
         self.constants = nn.Parameter(torch.zeros(len(layout.constant))) if layout.constant else None
-        for table, new in (new_ids or {}).items():
+        read = {table: new for table, new in (new_ids or {}).items() if layout.dim(table)}
+        self.renumbered = tuple(sorted(read))
+        for table, new in read.items():
+            slots = [slot for slot, other in enumerate(layout.slots) if other == table]
             self.register_buffer(f"new_ids_{table}", new)
-        self.renumbered = tuple(sorted(new_ids or {}))
+            self.register_buffer(f"slots_{table}", torch.tensor(slots, dtype=torch.int64), persistent=False)
         for index, group in enumerate(layout.groups):
             mine = [table for table in group.tables if table < layout.fields]
             offsets = [layout.places[table][1] for table in mine]
@@ -58,6 +62,15 @@ class EmbeddingBank(nn.Module):
         self.register_buffer("order", None if layout.order is None else torch.tensor(layout.order), persistent=False)
         self.constant: torch.Tensor
         self.register_buffer("constant", torch.tensor(layout.constant, dtype=torch.int64), persistent=False)
+
+    def draw(self) -> EmbeddingBank:
+        """Gives tables and maps their first values, at random; returns itself."""
+        with torch.no_grad():
+            for table in self.tables:
+                table.normal_(0.0, FIRST_SIZE)
+            for each in self.maps.values():
+                each.normal_(0.0, len(each) ** -0.5)
+        return self
 
     @property
     def numbering(self) -> Numbering:
@@ -101,10 +114,6 @@ class EmbeddingBank(nn.Module):
                     new.constants[place] = old.get(column, new.constants[place])
         return new.train(self.training)
 
-    def resized(self, rows: Sequence[int]) -> EmbeddingBank:
-        """`changed` in the tables' rows."""
-        return self.changed(replace(self.layout, rows=tuple(rows)))
-
     def table_steps(self, index: int) -> torch.Tensor | None:
         """Steps (tables of the group,), float32; None where every row has its own, or values are floats."""
         group = self.layout.groups[index]
@@ -131,7 +140,7 @@ class EmbeddingBank(nn.Module):
 
     def forward(self, ids: torch.Tensor, numbers: torch.Tensor | None = None) -> torch.Tensor:
         """Float32 (n, width); `numbers` float32 (n, its width) where there are any."""
-        ids = self._own_ids(ids)
+        ids = self.own_ids(ids)
         parts, start = self._fields(ids), self.layout.fields
         for each in self.layout.lists:
             parts.append(self._list(ids[:, start : start + each.length], each))
@@ -143,14 +152,16 @@ class EmbeddingBank(nn.Module):
             parts.append(numbers)
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
-    def _own_ids(self, ids: torch.Tensor) -> torch.Tensor:
+    def own_ids(self, ids: torch.Tensor) -> torch.Tensor:
+        """The data's packed ids (n, slots) with the rows that renumbered tables have for them; padding stays -1."""
         if not self.renumbered:
             return ids
         ids = ids.clone()
-        for slot, table in enumerate(self.layout.slots):
-            if table in self.renumbered:
-                asked = ids[:, slot]
-                ids[:, slot] = torch.where(asked < 0, asked, self.get_buffer(f"new_ids_{table}")[asked.clamp_min(0)])
+        for table in self.renumbered:
+            slots, new = self.get_buffer(f"slots_{table}"), self.get_buffer(f"new_ids_{table}")
+            asked = ids.index_select(1, slots)
+            there = torch.where(asked < len(new), asked, 0).clamp_min(0)
+            ids[:, slots] = torch.where(asked < 0, asked, new[there])
         return ids
 
     def _fields(self, ids: torch.Tensor) -> list[torch.Tensor]:

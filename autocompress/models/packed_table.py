@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, cast
 
 import torch
 from torch import nn
@@ -10,7 +10,6 @@ from torch import nn
 from autocompress.models.packed_linear import Graph
 
 
-@runtime_checkable
 class PackedTable(Protocol):
     """A module that stands where a table of `rows` rows of `dim` numbers stood.
 

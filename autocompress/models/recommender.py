@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,17 +17,30 @@ from autocompress.models.shape import Shape, table_dims
 from autocompress.schema import Schema
 
 
+class Calibration(NamedTuple):
+    """Of each task's logit: what it is multiplied by (> 0), and what is added then. Order and AUC stay."""
+
+    factors: tuple[float, ...]
+    shifts: tuple[float, ...]
+
+
 class Recommender(nn.Module):
-    """ids (n, slots) int64, and numbers float32 (n, width) where there are any -> logits (n, tasks) float32."""
+    """ids (n, slots) int64, and numbers float32 (n, width) where there are any -> logits (n, tasks) float32.
+
+    With a `calibration`, which is set when a model is done, logits are those after it, here and in the file.
+    """
 
     def __init__(self, bank: EmbeddingBank, dense: nn.Module) -> None:
         super().__init__()
         self.bank, self.dense = bank, dense
+        self.calibration: Calibration | None = None
 
     def forward(self, ids: torch.Tensor, numbers: torch.Tensor | None = None) -> torch.Tensor:
         """Logits, one column per task."""
         logits: torch.Tensor = self.dense(self.bank(ids, numbers))
-        return logits
+        if self.calibration is None:
+            return logits
+        return logits * logits.new_tensor(self.calibration.factors) + logits.new_tensor(self.calibration.shifts)
 
 
 def tensors(inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -55,7 +69,7 @@ def build(
     layout = BankLayout(
         tuple(rows), dims, len(schema.fields), tuple(lists), whole=shape.whole_lists, numbers=sum(widths)
     )
-    bank = EmbeddingBank(layout)
+    bank = EmbeddingBank(layout).draw()
     if module is not None:
         return Recommender(bank, module(bank.layout.width, len(schema.tasks)))
     return Recommender(

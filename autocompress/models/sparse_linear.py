@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from torch import nn
 
-from autocompress.models.mask_revision import SETTLED, Revision
+from autocompress.models.mask_revision import SETTLED, Revision, masks, two_of_four
 from autocompress.models.packed_linear import Graph, gemm, initializers
 
 FARTHEST = 255
@@ -30,7 +30,9 @@ class SparseLinear(nn.Module):
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.weight, self.bias = linear.weight, linear.bias
-        self.revision, self.reached = revision, 0.0
+        self.revision = revision
+        self.reached: torch.Tensor
+        self.register_buffer("reached", torch.zeros(()))
         self.mask: torch.Tensor
         self.register_buffer("mask", torch.ones_like(linear.weight))
         size = linear.weight.detach().abs()
@@ -49,14 +51,17 @@ class SparseLinear(nn.Module):
     @torch.no_grad()
     def revise(self, progress: float) -> None:
         """Chooses the weights that stay anew; what one training has reached the next does not undo."""
-        if self.revision is None or self.reached >= 1.0 or progress < self.reached:
+        reached = float(self.reached)
+        if self.revision is None or reached >= 1.0 or progress < reached:
             return
-        if min(progress, SETTLED) > self.reached or progress == 0.0:
+        if min(progress, SETTLED) > reached or progress == 0.0:
             score = self.weight.abs() if self.scores is None else self.scores
-            gone = round(self.revision.sparsity(progress) * score.numel())
-            threshold = score.flatten().kthvalue(gone).values if gone else -torch.inf
-            self.mask.copy_((score > threshold).float())
-        self.reached = progress
+            if self.revision.two_of_four:
+                self.mask.copy_(two_of_four(score))
+            else:
+                (mask,) = masks([score], self.revision.sparsity(progress))
+                self.mask.copy_(mask)
+        self.reached.fill_(progress)
 
     def packed_graph(self, name: str, source: str, output: str) -> Graph:
         """Scatters the weights into zeros, which is done once, when the file is opened, into a plain `Gemm`."""

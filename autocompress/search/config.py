@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, model_validator
 from pydantic import Field as Limits
@@ -29,6 +29,9 @@ class SearchConfig(Frozen):
     data: Source
     cleaning: Cleaning = Cleaning()
     teacher: AnyTeacher
+    assistants: tuple[dict[str, Any], ...] = Limits(
+        (), description="smaller and smaller models between teacher and students: what differs from the teacher's shape"
+    )
     landmarks: dict[str, FromScratch]
     methods: Path | None = Limits(None, description="folder of compression methods of your own, one file each")
     search_spaces: Annotated[Spaces, AfterValidator(check_spaces)] = Limits(default_factory=dict)
@@ -50,6 +53,18 @@ class SearchConfig(Frozen):
         if list(rungs) != sorted(set(rungs)):
             raise ValueError(f"study.rungs {list(rungs)} must grow from one to the next")
         teacher = self.teacher.shape
+        for place, changes in enumerate(self.assistants):
+            try:
+                larger = changed(teacher, changes).larger_than(teacher)
+            except ValueError as error:
+                raise ValueError(f"assistants.{place}: {str(error).splitlines()[0]}") from error
+            if larger:
+                raise ValueError(f"assistants.{place}: {larger} is larger than the teacher's")
+        asked = self.search_spaces.get("distillation", {}).get("taught_by", 0)
+        if (highest := max(ends_of(asked))) > len(self.assistants):
+            raise ValueError(
+                f"search_spaces.distillation.taught_by={highest}: there are {len(self.assistants)} assistants"
+            )
         for knob, values in student_knobs(self.search_spaces, teacher).items():
             for value in (each for each in ends_of(values) if each != KEPT):
                 if changed(teacher, {knob: value}).larger_than(teacher) == knob:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from autocompress.artefact.bundle import Bundle
 from autocompress.artefact.runtime import open_session, outputs, score
-from autocompress.data.numbering import between, renumbered
+from autocompress.data.numbering import Numbering, between, renumbered
 from autocompress.data.source import Split
 from autocompress.data.store import Dataset
 from autocompress.measure.bootstrap import Resampled, interval, interval_of, metric_replicates, resample, weights
@@ -52,13 +52,25 @@ def valid_quality(
     return found
 
 
+_NUMBERINGS: dict[tuple[str, str], Numbering] = {}
+"""By digests of data and bundle: comparing two encoders of a million ids takes a while, and neither changes."""
+
+
+def _numbering(bundle: Bundle, dataset: Dataset) -> Numbering:
+    key = dataset.digest, bundle.digest
+    if key not in _NUMBERINGS:
+        _NUMBERINGS.clear()  # one bundle is looked at after the other
+        _NUMBERINGS[key] = between(dataset.encoder, bundle.encoder())
+    return _NUMBERINGS[key]
+
+
 def _retrieved(bundle: Bundle, dataset: Dataset, catalogue: Catalogue, threads: int) -> dict[str, PerGroup]:
-    session, numbering = open_session(bundle.model, threads), between(dataset.encoder, bundle.encoder())
+    session, numbering = open_session(bundle.model, threads), _numbering(bundle, dataset)
     return catalogue.values(lambda inputs: outputs(session, renumbered(inputs, numbering)))
 
 
 def _scores(bundle: Bundle, dataset: Dataset, split: Split, threads: int) -> NDArray[np.float32]:
-    inputs = renumbered(dataset.inputs(split), between(dataset.encoder, bundle.encoder()))
+    inputs = renumbered(dataset.inputs(split), _numbering(bundle, dataset))
     return score(open_session(bundle.model, threads), inputs)
 
 
@@ -159,7 +171,7 @@ def measured_before(front: FrontFile, teacher: Known) -> dict[str, MeasuredFile]
 def _latency(bundle: Bundle, teacher: Bundle, dataset: Dataset) -> tuple[dict[str, Latency], dict[str, float]]:
     latency, speedups = {}, {}
     session, reference = open_session(bundle.model), open_session(teacher.model)
-    numbering = between(dataset.encoder, bundle.encoder())
+    numbering = _numbering(bundle, dataset)
     for batch in BATCHES:
         inputs = dataset.inputs("valid")[:batch]
         files = {"teacher": (reference, inputs), "file": (session, renumbered(inputs, numbering))}

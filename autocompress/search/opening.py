@@ -8,7 +8,9 @@ from typing import Any
 from autocompress.artefact.bundle import Bundle
 from autocompress.data.store import Dataset
 from autocompress.digest import file_digest
+from autocompress.errors import UserError
 from autocompress.measure.quality import Goal
+from autocompress.models.shape import changed
 from autocompress.report.wording import metric_title
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known, valid_quality
@@ -16,6 +18,7 @@ from autocompress.search.landmarks import STOCK, ship_ready, ship_stock
 from autocompress.search.ledger import Ledger
 from autocompress.search.objectives import REFERENCE_QUALITY, TIES
 from autocompress.search.scene import Quick, Scene
+from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import Ready, Teacher
 
 
@@ -29,6 +32,8 @@ def study_key(config: SearchConfig, dataset: Dataset) -> dict[str, Any]:
         "space": dumped["search_spaces"],
         "rungs": dumped["study"]["rungs"],
         "goal": config.goal,
+        **({"calibration": config.study.calibration} if config.study.calibration != "none" else {}),
+        **({"assistants": dumped["assistants"]} if config.assistants else {}),
         **({} if config.methods is None else {"methods": _sources(config.methods.expanduser())}),
         "objectives": [*TIES, REFERENCE_QUALITY],
         "seed": config.study.seed,
@@ -61,14 +66,25 @@ def open_scene(
         soft_rows=soft_rows,
         goal=config.goal,
         mask_ids=config.teacher.training.mask_ids,
+        assistants=cascade(config),
     )
     known = _know("teacher", config.teacher.words(), bundle, scene)
     ledger.teacher = known
+    if config.constraints.group_gap is not None and not any("auc_gap" in each for each in known.quality.values()):
+        raise UserError("constraints.group_gap: the data have no group column of few values; name one with data.group")
     ledger.log_teacher(ready.weights, config.teacher)
     show.phase("landmarks: the stock tool")
     stock = ship_stock(bundle, dataset, folder)
     ledger.landmarks.append(_know(STOCK, "stock int8 of ONNX Runtime", stock, scene))
     return scene
+
+
+def cascade(config: SearchConfig) -> tuple[FromScratch, ...]:
+    """The assistants between teacher and students, as they are trained."""
+    teacher = config.teacher
+    return tuple(
+        FromScratch(shape=changed(teacher.shape, changes), training=teacher.training) for changes in config.assistants
+    )
 
 
 def train_landmarks(config: SearchConfig, scene: Scene, ledger: Ledger) -> None:

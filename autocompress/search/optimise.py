@@ -43,6 +43,7 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
     def attempt(trial: optuna.Trial) -> tuple[Outcome, float, Vector | None]:
         """The outcome, how far short it fell, and the file's vector where it ran to its end."""
         plan = suggest(trial, config.search_spaces, scene.shape, recoveries(config.study.rungs, scene))
+        plan = plan.model_copy(update={"calibration": config.study.calibration})
         words = plan.words(scene.shape)
         trial.set_user_attr("words", words)
         trial.set_user_attr("plan", plan.model_dump(mode="json"))

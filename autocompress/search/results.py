@@ -44,6 +44,10 @@ def violations(
     if constraints.auc_drop is not None:
         worst = max(teacher[task]["auc"] - quality[task]["auc"] for task in teacher)
         found["auc_drop"] = worst - constraints.auc_drop
+    for name, metric in (("calibration_error", "calibration_error"), ("group_gap", "auc_gap")):
+        bound = getattr(constraints, name)
+        if bound is not None:
+            found[name] = max(quality[task].get(metric, 0.0) for task in teacher) - bound
     if constraints.max_bytes is not None:
         found["max_bytes"] = model_bytes / constraints.max_bytes - 1.0
     if constraints.max_latency_ms is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from autocompress.artefact.bundle import Bundle
 from autocompress.artefact.runtime import open_session, outputs
+from autocompress.compress.plan import Objective
 from autocompress.compress.transform import Context
 from autocompress.data.numbering import Numbering, between, renumbered
 from autocompress.data.store import Dataset
@@ -23,7 +24,9 @@ from autocompress.measure.sample import Sample, sample_of
 from autocompress.models.recommender import tensors
 from autocompress.models.shape import Shape
 from autocompress.training.arithmetic import Arithmetic, fastest
-from autocompress.training.from_scratch import teacher_logits
+from autocompress.training.from_scratch import train_from_scratch
+from autocompress.training.taught import Taught, features_of_model, logits_of_file, logits_of_model
+from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import Ready
 
 QUICK_BATCH, QUICK_RUNS = 256, 200
@@ -56,6 +59,7 @@ class Scene:
     soft_rows: int
     goal: Goal
     mask_ids: float
+    assistants: tuple[FromScratch, ...] = ()
 
     @cached_property
     def context(self) -> Context:
@@ -71,12 +75,36 @@ class Scene:
         """Float32, as this machine is fastest at it."""
         return fastest(self.cache).exact
 
+    def taught(self, objective: Objective) -> Taught | None:
+        """What the teacher says of the latest `soft_rows` rows of the training split, as far as `objective` asks."""
+        if not objective.reads_teacher:
+            return None
+        if objective.taught_by:
+            return self._taught_by_assistant(objective.taught_by, objective.reads_features)
+        return Taught(self._logits, self._features if objective.reads_features else None)
+
+    def _taught_by_assistant(self, place: int, with_features: bool) -> Taught:
+        """Of the `place`-th assistant, which the one before it (or the teacher) taught; trained once, found again."""
+        rows, digest, taught = self.dataset.rows["train"], "", None
+        soft = logits_of_file(self.teacher_file.model, self.dataset, rows, self.threads, self.cache)
+        for config in self.assistants[:place]:
+            trained = train_from_scratch(config, self.dataset, self.seed, self.cache, None, self.goal, soft=soft)
+            digest, taught = trained.digest, trained.model
+            soft = logits_of_model(taught, digest, self.dataset, rows, self.cache)
+        assert taught is not None
+        features = features_of_model(taught, digest, self.dataset, rows, self.cache) if with_features else None
+        return Taught(soft, features).latest(self.soft_rows)
+
     @cached_property
-    def soft(self) -> NDArray[np.float32]:
-        """The teacher's logits on the latest `soft_rows` rows of the training split."""
+    def _logits(self) -> NDArray[np.float32]:
         if self.teacher.soft is not None:
             return self.teacher.soft(self.soft_rows)
-        return teacher_logits(self.teacher_file.model, self.dataset, self.soft_rows, self.threads, self.cache)
+        return logits_of_file(self.teacher_file.model, self.dataset, self.soft_rows, self.threads, self.cache)
+
+    @cached_property
+    def _features(self) -> NDArray[np.float16]:
+        weights = self.teacher.weights
+        return features_of_model(weights.model, weights.digest, self.dataset, self.soft_rows, self.cache)
 
     @cached_property
     def numbering(self) -> Numbering:

@@ -27,7 +27,8 @@ class StudySettings(Frozen):
 
     `n_trials` counts all trials of the study and `minutes` its running time from the teacher to the last trial (neither
     preparation nor the closing measurement), both over every resume; null means no limit. `rungs` are training rows
-    that a student has seen at each rung, growing. `recipes` are parameter values (by Optuna name) that a new study
+    that a student has seen at each rung, growing. `calibration` `platt` fits two numbers per task to the validation
+    labels and folds them into each file. `recipes` are parameter values (by Optuna name) that a new study
     tries first; those that the space does not hold are left out.
     """
 
@@ -40,6 +41,7 @@ class StudySettings(Frozen):
     trial_pruner: Literal["asha", "none"] = "asha"
     eta: Annotated[int, Limits(ge=2)] = 2
     rungs: tuple[Annotated[int, Limits(ge=1)], ...] = Limits((80_000, 320_000), min_length=1)
+    calibration: Literal["none", "platt"] = "none"
     recipes: tuple[dict[str, Scalar], ...] = ()
 
 
@@ -47,10 +49,13 @@ class Constraints(Frozen):
     """Points that break one are not on the front while any point keeps them all; null means unconstrained.
 
     `auc_drop` bounds the worst task's validation AUC below the teacher's, `max_bytes` the model file,
-    `max_latency_ms` the median at batch 256 on one thread.
+    `max_latency_ms` the median at batch 256 on one thread. `calibration_error` and `group_gap` bound the worst task's
+    calibration error and the gap of its AUC between the groups of `data.group` (a few of them), on validation.
     """
 
     auc_drop: Annotated[float, Limits(ge=0.0)] | None = None
+    calibration_error: Annotated[float, Limits(ge=0.0)] | None = None
+    group_gap: Annotated[float, Limits(ge=0.0)] | None = None
     max_bytes: Annotated[int, Limits(ge=1)] | None = None
     max_latency_ms: Positive | None = None
 

@@ -3,7 +3,8 @@
 `search_spaces/<name>.yaml` of a compression method is named after its `kind` and holds one knob per field of it, and
 `when: [true, false]` where the method may be left out. `student.yaml` holds knobs of the student's shape (values that
 are absent, or `teacher`, keep the teacher's; knobs that only other kinds of model have are passed over),
-`recovery.yaml` of the training after each stage, `distillation.yaml` of its objective.
+`recovery.yaml` of the training after each stage, `distillation.yaml` of its objective, `stages.yaml` of how stages
+differ.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from pydantic import BeforeValidator, ValidationError, model_validator
 from pydantic import Field as Limits
 
 from autocompress import family
-from autocompress.compress.plan import PACKAGE, Objective, Plan, Recovery, Stage
+from autocompress.compress.plan import PACKAGE, Objective, Plan, Recovery
 from autocompress.compress.transform import Transform
 from autocompress.errors import UserError, nearest
 from autocompress.models.shape import Shape, changed, knobs
 from autocompress.schema import Frozen
+from autocompress.search.stages import Stages, staged
 
 WHEN, STUDENT, KEPT = "when", "student", "teacher"
 
@@ -117,7 +119,7 @@ def _check_together(kinds: Sequence[str]) -> None:
 
 
 def _models() -> dict[str, type[Frozen]]:
-    others: dict[str, type[Frozen]] = {"recovery": Recovery, "distillation": Objective}
+    others: dict[str, type[Frozen]] = {"recovery": Recovery, "distillation": Objective, "stages": Stages}
     return {**family.members(PACKAGE), **others}
 
 
@@ -149,7 +151,8 @@ def student_knobs(spaces: Spaces, teacher: Shape) -> dict[str, Knob]:
 
 
 def suggest(trial: BaseTrial, spaces: Spaces, teacher: Shape, recoveries: Iterable[Recovery]) -> Plan:
-    """A plan: everything applied in the first stage, then one stage per entry of `recoveries` (growing data).
+    """A plan with one stage per entry of `recoveries` (growing data); everything is applied in the first, unless
+    `stages.removal` is rising.
 
     Every parameter is called `<space>.<knob>`; the knobs of a method exist only where it is chosen, and a method is not
     asked for where no plan may hold it beside those that stand before it in the space.
@@ -166,17 +169,18 @@ def suggest(trial: BaseTrial, spaces: Spaces, teacher: Shape, recoveries: Iterab
     student = changed(teacher, {knob: value for knob, value in shape.items() if value != KEPT})
     objective = Objective(**_suggest_all(trial, "distillation", spaces.get("distillation", {})))
     training = _suggest_all(trial, "recovery", spaces.get("recovery", {}))
-    stages = []
-    for index, recovery in enumerate(recoveries):
-        trained = recovery.model_copy(update={**training, "objective": objective})
-        stages.append(Stage(transforms=transforms if index == 0 else (), recovery=trained))
-    return Plan(student=student, stages=tuple(stages))
+    stages = Stages(**_suggest_all(trial, "stages", spaces.get("stages", {})))
+    trained = [Recovery(**{**recovery.model_dump(), **training}) for recovery in recoveries]
+    return Plan(student=student, stages=staged(transforms, trained, objective, stages))
 
 
 def legal_order(kinds: Iterable[str]) -> list[str] | None:
-    """The kinds in an order in which each may follow all before it; None where there is none."""
-    left, order = sorted(kinds), []
-    known = cast(Mapping[str, type[Transform]], family.members(PACKAGE))
+    """The kinds in an order in which each may follow all before it; None where there is none.
+
+    Of several that may come first, that which may follow the fewest does.
+    """
+    known, order = cast(Mapping[str, type[Transform]], family.members(PACKAGE)), []
+    left = sorted(kinds, key=lambda kind: (len(known[kind].follows), kind))
     while left:
         first = next((k for k in left if all(k in known[other].follows for other in left if other != k)), None)
         if first is None:

@@ -14,6 +14,7 @@ from typing import Any
 from autocompress.artefact.bundle import Bundle, write_bundle
 from autocompress.artefact.export import export, parity
 from autocompress.compress.batch_norm import without_batch_norms
+from autocompress.compress.calibration import fitted
 from autocompress.compress.inherit import inherit
 from autocompress.compress.plan import Plan
 from autocompress.compress.transform import Record
@@ -21,7 +22,7 @@ from autocompress.data.numbering import narrowed
 from autocompress.models.recommender import Recommender
 from autocompress.search.objectives import Vector, vector
 from autocompress.search.scene import Quick, Scene
-from autocompress.training.fit import WARM, fit
+from autocompress.training.fit import WARM, fit, predict_logits
 
 PARITY_ROWS = 2_000
 PARITY_BOUND = {False: 1e-5, True: 0.005}
@@ -61,10 +62,10 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
         size, quick = draft.stat().st_size, scene.quick(draft, model.bank.numbering)
         outcome.quick = quick
 
-        def passes(rung: str, quality: float) -> bool:
+        def passes(rung: str, quality: float, **facts: float) -> bool:
             seen = vector(quality, size, quick.speedup)
             seconds = time.perf_counter() - started
-            outcome.rungs.append({"rung": rung, "quality": quality, "vector": list(seen), "seconds": seconds})
+            outcome.rungs.append({"rung": rung, "quality": quality, "vector": list(seen), "seconds": seconds, **facts})
             on_rung(rung, quality)
             if rung == f"rung {len(plan.stages)}" or judge(rung, seen):
                 return True
@@ -82,23 +83,28 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
         for index, stage in enumerate(plan.stages):
             if staged:
                 records += [transform.apply(model, scene.context) for transform in stage.transforms]
-            distils = stage.recovery.objective.distillation_weight > 0
-            fit(
+            begun = time.perf_counter()
+            trained = fit(
                 model,
                 scene.dataset,
                 stage.recovery,
-                soft=scene.soft if distils else None,
+                taught=scene.taught(stage.recovery.objective),
                 seed=scene.seed + index,
                 accumulator=WARM,
                 arithmetic=scene.arithmetic,
             )
+            facts = {"trained_parameters": trained, "training_seconds": time.perf_counter() - begun}
             export(model, scene.dataset.schema, draft, scene.cache)
             quality = scene.rung_quality(draft, model.bank.numbering)
             whole = len(records) == len(plan.transforms())
             if whole and quality > best_quality:
                 best, best_quality = copy.deepcopy(model), quality
-            if not passes(f"rung {index + 1}", best_quality if whole else quality):
+            if not passes(f"rung {index + 1}", best_quality if whole else quality, **facts):
                 return _timed(outcome, started)
+    if plan.calibration == "platt":
+        inputs, labels = scene.dataset.inputs("valid"), scene.dataset.labels("valid")
+        best.calibration = fitted(predict_logits(best, inputs), labels)
+        records = [*records, {"calibration": best.calibration._asdict()}]
     outcome.bundle = ship(best, plan, records, scene)
     outcome.quick = scene.quick(outcome.bundle.model, best.bank.numbering)
     integer = any(transform.storage_bits() for transform in plan.transforms())
@@ -110,7 +116,7 @@ def start(plan: Plan, scene: Scene) -> Recommender:
     """The student before any transform: the teacher's weights in the plan's shape, batch norms folded."""
     if plan.student == scene.shape:
         model = copy.deepcopy(scene.teacher.weights.model)
-        model.dense = without_batch_norms(model.dense)
+        model.dense = without_batch_norms(model.dense, model.bank.layout.width)
         return model
     return inherit(scene.teacher.weights.model, plan.student, scene.context)
 

@@ -24,6 +24,8 @@ from autocompress.models.vectors import has_vectors, with_vectors
 from autocompress.training.arithmetic import PLAIN, Arithmetic
 from autocompress.training.in_batch import item_log_q
 from autocompress.training.lightning_module import RecommenderTraining
+from autocompress.training.taught import Taught
+from autocompress.training.trained_parts import trained_parts
 
 FRESH, WARM = 1e-8, 1e-7
 """Adagrad's first accumulator: a fresh table should move at once, an inherited one gently.
@@ -40,7 +42,7 @@ def fit(
     dataset: Dataset,
     recovery: Recovery,
     *,
-    soft: NDArray[np.float32] | None,
+    taught: Taught | None,
     seed: int,
     accumulator: float,
     arithmetic: Arithmetic = PLAIN,
@@ -49,15 +51,15 @@ def fit(
     should_stop: Callable[[], bool] | None = None,
     slowed: Callable[[], float] | None = None,
     devices: int = 1,
-) -> None:
-    """Trains `model` in place.
+) -> int:
+    """Trains `model` in place, as much of it as `recovery.trains` says; returns how many numbers that are.
 
-    `soft` are teacher logits (train rows, tasks) or None; `arithmetic` is what products are made in. `compiled` lets
-    torch compile the dense part, which takes half a minute and needs a C++ compiler. `on_epoch_end(epoch, loss)` is
-    called with the model in eval mode; a true `should_stop()` then ends the training, and `slowed()` is what the
-    learning rates are multiplied by from then on. With several `devices` this process is one of as many, which
-    Lightning has started (`job`), and the first of them makes the calls. KeyboardInterrupt passes through. `UserError`
-    where the objective asks for groups, or vectors, that are not there.
+    `taught` is what a teacher says of the latest training rows, at least as many as are trained on; `arithmetic` is
+    what products are made in. `compiled` lets torch compile the dense part, which takes half a minute and needs a C++
+    compiler. `on_epoch_end(epoch, loss)` is called with the model in eval mode; a true `should_stop()` then ends the
+    training, and `slowed()` is what the learning rates are multiplied by from then on. With several `devices` this
+    process is one of as many, which Lightning has started (`job`), and the first of them makes the calls.
+    KeyboardInterrupt passes through. `UserError` where the objective asks for groups, or vectors, that are not there.
     """
     torch.manual_seed(seed)
     _quiet()
@@ -78,10 +80,12 @@ def fit(
     groups = dataset.groups("train") if recovery.objective.listwise_weight else None
     if recovery.objective.listwise_weight and groups is None:
         raise UserError("listwise_weight: the data have no groups; name their column with data.group")
+    features = None if taught is None or not recovery.objective.reads_features else taught.features
     batches = Batches(
         dataset.inputs("train"),
         dataset.labels("train"),
-        soft,
+        None if taught is None else taught.logits,
+        features=features,
         weights=dataset.weights("train"),
         groups=groups,
         batch_size=recovery.batch_size,
@@ -93,28 +97,31 @@ def fit(
     )
     steps = recovery.epochs * len(batches)
     log_q = item_log_q(model, dataset) if recovery.objective.in_batch_weight else None
-    module = RecommenderTraining(
-        model,
-        recovery,
-        dataset.schema.task_names,
-        steps,
-        accumulator,
-        compiled=compiled,
-        onednn=arithmetic.onednn and arithmetic.precision == "32-true" and not compiled,
-        log_q=log_q,
-    )
-    # the optimizer of the tables exchanges their rows itself: no part of the reducer takes sparse gradients
-    names = [name for name, _ in model.bank.named_parameters() if name.startswith(("tables.", "apart."))]
-    tables = [f"model.bank.{name}" for name in names]
-    DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(  # type: ignore[no-untyped-call]
-        module, tables
-    )
-    model.train()
-    with warnings.catch_warnings():
-        # lightning asks torch's pytree in a way that torch deprecated; nothing of ours is involved
-        warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
-        _fit(trainer, module, batches)
-    model.cpu().eval()
+    with trained_parts(model, recovery.trains) as trained:
+        module = RecommenderTraining(
+            model,
+            recovery,
+            dataset.schema.task_names,
+            steps,
+            accumulator,
+            compiled=compiled,
+            onednn=arithmetic.onednn and arithmetic.precision == "32-true" and not compiled,
+            log_q=log_q,
+            teacher_features=0 if features is None else features.shape[1],
+        )
+        # the optimizer of the tables exchanges their rows itself: no part of the reducer takes sparse gradients
+        names = [name for name, _ in model.bank.named_parameters() if name.startswith(("tables.", "apart."))]
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(  # type: ignore[no-untyped-call]
+            module, [f"model.bank.{name}" for name in names]
+        )
+        model.train()
+        with warnings.catch_warnings():
+            # lightning asks torch's pytree in a way that torch deprecated; nothing of ours is involved
+            warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
+            _fit(trainer, module, batches)
+        model.cpu()
+    model.eval()
+    return trained
 
 
 def _fit(trainer: Trainer, module: LightningModule, batches: Batches) -> None:
@@ -158,8 +165,17 @@ class _EpochEnd(Callback):
 def predict_logits(model: Recommender, inputs: Inputs, batch_size: int = 8192) -> NDArray[np.float32]:
     """Logits (rows, tasks) of a model in eval mode, float32."""
     model.eval()
-    parts = [model(*tensors(inputs[start : start + batch_size])).numpy() for start in range(0, len(inputs), batch_size)]
-    return np.concatenate(parts).astype(np.float32)
+    parts = [
+        model(*_near(model, inputs[start : start + batch_size])).cpu() for start in range(0, len(inputs), batch_size)
+    ]
+    return torch.cat(parts).numpy().astype(np.float32)
+
+
+def _near(model: Recommender, inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The inputs as tensors on the device of the model: after an epoch it is still where it is trained."""
+    device = next(model.parameters()).device
+    ids, numbers = tensors(inputs)
+    return ids.to(device), None if numbers is None else numbers.to(device)
 
 
 @torch.no_grad()
@@ -169,12 +185,13 @@ def predict_outputs(model: Recommender, inputs: Inputs, batch_size: int = 8192) 
         return {"scores": predict_logits(model, inputs, batch_size)}
     model.eval()
     parts = [
-        with_vectors(model.dense, model.bank(*tensors(inputs[start : start + batch_size])))
+        with_vectors(model.dense, model.bank(*_near(model, inputs[start : start + batch_size])))
         for start in range(0, len(inputs), batch_size)
     ]
     names = ("scores", "user_vector", "item_vector")
     return {
-        name: torch.cat([part[index] for part in parts]).numpy().astype(np.float32) for index, name in enumerate(names)
+        name: torch.cat([part[index] for part in parts]).cpu().numpy().astype(np.float32)
+        for index, name in enumerate(names)
     }
 
 

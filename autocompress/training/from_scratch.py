@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from autocompress.artefact.runtime import open_session, score
 from autocompress.data.store import Dataset
-from autocompress.digest import file_digest, json_digest
+from autocompress.digest import json_digest
 from autocompress.measure.quality import AUC, Goal
 from autocompress.models.module import OwnModule
 from autocompress.models.recommender import Recommender, build
 from autocompress.models.shape import Shape
-from autocompress.storage import new_file, new_folder
+from autocompress.storage import new_folder
 from autocompress.training.arithmetic import fastest
 from autocompress.training.job import FACTS, TENSORS, Job, run
 from autocompress.training.teachers.from_scratch import FromScratch
@@ -76,15 +75,3 @@ def _loaded(model: Recommender, folder: Path) -> Trained:
     model.load_state_dict(load_file(folder / TENSORS))
     facts = json.loads((folder / FACTS).read_text())
     return Trained(model.eval(), json_digest(facts["key"]), facts["history"], facts["seconds"])
-
-
-def teacher_logits(model_file: Path, dataset: Dataset, rows: int, threads: int, cache: Path) -> NDArray[np.float32]:
-    """Logits of the teacher's ONNX file on the latest `rows` training rows, (rows, tasks), memory-mapped, cached."""
-    path = cache / "logits" / f"{json_digest([dataset.digest, file_digest(model_file), rows])}.npy"
-    if not path.exists():
-        inputs = dataset.inputs("train")[-rows:]
-        scores = np.clip(score(open_session(model_file, threads), inputs, 4096), 1e-6, 1 - 1e-6)
-        with new_file(path) as temporary, temporary.open("wb") as stream:
-            np.save(stream, np.log(scores / (1 - scores)).astype(np.float32))
-    logits: NDArray[np.float32] = np.load(path, mmap_mode="r")
-    return logits

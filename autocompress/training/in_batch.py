@@ -11,6 +11,7 @@ from autocompress.data.store import Dataset
 from autocompress.errors import UserError
 from autocompress.models.recommender import Recommender
 from autocompress.models.vectors import has_vectors
+from autocompress.training.distillation import softened_softmax
 
 
 def in_batch_logits(scores: torch.Tensor, items: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
@@ -44,15 +45,28 @@ def item_log_q(model: Recommender, dataset: Dataset) -> torch.Tensor:
 
 
 def in_batch_loss(
-    user: torch.Tensor, item: torch.Tensor, items: torch.Tensor, labels: torch.Tensor, log_q: torch.Tensor
+    user: torch.Tensor,
+    item: torch.Tensor,
+    items: torch.Tensor,
+    labels: torch.Tensor,
+    log_q: torch.Tensor,
+    teacher: torch.Tensor | None = None,
+    share: float = 0.0,
+    temperature: float = 1.0,
 ) -> torch.Tensor:
     """Scalar: mean cross-entropy of the batch's positive pairs (first task); 0 where there are fewer than two.
 
     `user` and `item` float (n, k), whose product is the first task's logit but for a constant; `items` int64 (n,) are
-    the ids of the items; `labels` float (n, tasks).
+    the ids of the items; `labels` float (n, tasks). With `teacher` (n, 2m), its vectors of user and item side by side,
+    its softmax over the same items at `temperature` takes the `share` of the labels' place.
     """
     positive = torch.nonzero(labels[:, 0] == 1)[:, 0]
     if len(positive) < 2:
         return user.sum() * 0.0
     logits = in_batch_logits((user[positive] @ item[positive].T).float(), items[positive], log_q)
-    return cross_entropy(logits, torch.arange(len(positive), device=logits.device))
+    hard = cross_entropy(logits, torch.arange(len(positive), device=logits.device))
+    if teacher is None or share == 0.0:
+        return hard
+    of_user, of_item = teacher[positive].chunk(2, dim=1)
+    theirs = in_batch_logits(of_user @ of_item.T, items[positive], log_q)
+    return (1.0 - share) * hard + share * softened_softmax(logits, theirs, temperature)

@@ -30,6 +30,7 @@ from autocompress.models.recommender import Recommender, build
 from autocompress.training.arithmetic import Arithmetic
 from autocompress.training.compiling import worth_compiling
 from autocompress.training.fit import FRESH, fit, predict_outputs
+from autocompress.training.taught import Taught
 from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import EpochSeen
 
@@ -106,7 +107,7 @@ def _train(job: Job, folder: Path, seen: EpochSeen | None) -> None:
         model,
         dataset,
         recovery,
-        soft=job.soft,
+        taught=None if job.soft is None else Taught(job.soft),
         seed=job.seed,
         accumulator=FRESH,
         arithmetic=job.arithmetic,

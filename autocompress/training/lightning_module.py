@@ -8,16 +8,19 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
+from torch import nn
 
 from autocompress.compress.plan import Recovery
 from autocompress.data.batches import Batch
 from autocompress.models.mask_revision import revised
 from autocompress.models.recommender import Recommender
-from autocompress.models.vectors import has_vectors, with_vectors
+from autocompress.models.vectors import has_vectors
+from autocompress.training.distillation import contrastive, hint, relational
+from autocompress.training.features import width_of, with_features
 from autocompress.training.in_batch import in_batch_loss
 from autocompress.training.learning_rate import rate_factor
 from autocompress.training.listwise import listwise_loss
-from autocompress.training.objective import task_losses
+from autocompress.training.objective import task_losses, temperatures
 from autocompress.training.onednn import OneDNNLinears
 from autocompress.training.sparse_adagrad import SparseAdagrad
 from autocompress.training.task_weights import Uncertainty, fixed
@@ -48,13 +51,19 @@ class RecommenderTraining(LightningModule):
         compiled: bool = False,
         onednn: bool = False,
         log_q: torch.Tensor | None = None,
+        teacher_features: int = 0,
     ) -> None:
         """`tasks` are the names of the model's outputs; with `onednn` float32 products go through oneDNN; `log_q` (item
-        ids,) is there where in-batch negatives count.
+        ids,) is there where in-batch negatives count; `teacher_features` is how many of a row there are.
 
         `UserError` where the objective weighs a task that is none.
         """
         super().__init__()
+        objective = recovery.objective
+        self.register_buffer("temperature", temperatures(objective.temperature, tasks))
+        self.projection: nn.Linear | None = None
+        if teacher_features and (objective.feature_weight or objective.contrastive_weight):
+            self.projection = nn.Linear(width_of(model.dense, model.bank.layout.width), teacher_features)
         self.register_buffer("log_q", log_q)
         weights = recovery.objective.task_weights
         self.uncertainty = Uncertainty(len(tasks)) if weights == "uncertainty" else None
@@ -76,6 +85,7 @@ class RecommenderTraining(LightningModule):
         learnt = [] if self.uncertainty is None else list(self.uncertainty.parameters())
         learnt += [*bank.maps.parameters(), *bank.steps.parameters()]
         learnt += [] if bank.constants is None else [bank.constants]
+        learnt += [] if self.projection is None else list(self.projection.parameters())
         parameters = [*self.model.dense.parameters(), *learnt]
         dense = torch.optim.Adam(parameters, lr=self.recovery.learning_rate, fused=True)
         return [tables, dense]
@@ -112,18 +122,35 @@ class RecommenderTraining(LightningModule):
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         objective, dense = self.recovery.objective, self.model.dense
+        share = objective.distillation_weight
         embedded = self.model.bank(batch.ids, batch.numbers)
-        if not objective.in_batch_weight:
-            logits, beside = self.dense(embedded), embedded.new_zeros(())
+        temperature = self.get_buffer("temperature")
+        if objective.in_batch_weight or batch.features is not None:
+            logits, features = with_features(dense, embedded)
         else:
+            logits, features = self.dense(embedded), embedded
+        logits = logits.float()
+        losses = task_losses(logits, batch.labels, batch.soft, share, temperature, batch.weights)
+        value: torch.Tensor
+        value = losses @ self.get_buffer("task_weights") if self.uncertainty is None else self.uncertainty(losses)
+        if objective.in_batch_weight:
             assert has_vectors(dense)
-            logits, user, item = with_vectors(dense, embedded)
-            items = batch.ids[:, dense.item_fields[0]]
-            beside = in_batch_loss(user, item, items, batch.labels, self.get_buffer("log_q"))
-        losses = task_losses(logits.float(), batch.labels, batch.soft, objective, batch.weights)
-        weighed = losses @ self.get_buffer("task_weights") if self.uncertainty is None else self.uncertainty(losses)
-        value: torch.Tensor = weighed + objective.in_batch_weight * beside
+            user, item = features.chunk(2, dim=1)
+            items, log_q = batch.ids[:, dense.item_fields[0]], self.get_buffer("log_q")
+            first = float(temperature[0])
+            beside = in_batch_loss(user, item, items, batch.labels, log_q, batch.features, share, first)
+            value = value + objective.in_batch_weight * beside
         if objective.listwise_weight:
             assert batch.groups is not None
-            value = value + objective.listwise_weight * listwise_loss(logits.float(), batch.labels, batch.groups)
-        return value
+            first = float(temperature[0])
+            listwise = listwise_loss(logits, batch.labels, batch.groups, batch.soft, share, first)
+            value = value + objective.listwise_weight * listwise
+        return value if batch.features is None else value + self._feature_losses(features.float(), batch.features)
+
+    def _feature_losses(self, mine: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
+        objective, value = self.recovery.objective, mine.new_zeros(())
+        if self.projection is not None:
+            projected = self.projection(mine)
+            value = value + objective.feature_weight * hint(projected, theirs)
+            value = value + objective.contrastive_weight * contrastive(projected, theirs)
+        return value + objective.relational_weight * relational(mine, theirs)

@@ -70,7 +70,7 @@ def trained() -> dict[str, Any]:
     training = config.teacher.training.model_dump(exclude={"patience"})
     recovery = Recovery(**{**training, "epochs": 1, "batch_size": BATCH})
     started = time.perf_counter()
-    fit(model, data, recovery, soft=None, seed=0, accumulator=FRESH, arithmetic=fastest(HERE / "work"))
+    fit(model, data, recovery, taught=None, seed=0, accumulator=FRESH, arithmetic=fastest(HERE / "work"))
     seconds = time.perf_counter() - started
     return {"rows": data.rows["train"], "seconds": seconds, "rows_per_second": data.rows["train"] / seconds}
 

@@ -42,7 +42,7 @@ ROWS_AND_NUMBERS: dict[str, list[Plan]] = {
     "tables, mixed bits": [[{"kind": "mixed_table_bits", "average_bits": bits}] for bits in (7.0, 5.0, 4.0)],
     "factored tables": [[{"kind": "factor_tables", "keep": keep}] for keep in (0.75, 0.5, 0.25)],
     "quotient and remainder": apart("compositional", "keep", (0.5, 0.2, 0.05)),
-    "tensor trains": apart("tensor_train", "rank", (64, 32, 16)),
+    "tensor trains": apart("tensor_train", "rank", (32, 16, 8)),
 }
 OF_FIELDS: dict[str, list[Plan]] = {
     "fields": [[{"kind": "fields", "keep": keep}] for keep in (0.8, 0.6, 0.4)],
@@ -60,8 +60,7 @@ DENSE: dict[str, list[Plan]] = {
         [{"kind": "weights", "sparsity": share, "schedule": "dynamic"}] for share in (0.5, 0.8, 0.95)
     ],
     "single weights, movement": [
-        [{"kind": "weights", "sparsity": share, "schedule": "gradual", "importance": "movement"}]
-        for share in (0.5, 0.8, 0.95)
+        [{"kind": "weights", "sparsity": share, "schedule": "movement"}] for share in (0.5, 0.8, 0.95)
     ],
     "two of four weights": [[{"kind": "weights", "sparsity": 0.5, "pattern": "2:4"}]],
     "weights alone, bits": [[{"kind": "quantize_dense", "activations": "float", "bits": bits}] for bits in (16, 8, 4)],

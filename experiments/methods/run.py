@@ -142,7 +142,7 @@ def method(name: str, transforms: list[dict[str, Any]], judge: Judge, folder: Pa
         model,
         judge.dataset,
         stage,
-        soft=judge.scene.soft if stage.objective.distillation_weight else None,
+        taught=judge.scene.taught(stage.objective),
         seed=0,
         accumulator=WARM,
         arithmetic=judge.scene.arithmetic,

@@ -15,6 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from autocompress.data.inputs import Inputs
 from autocompress.measure.latency import interleaved
 from autocompress.measure.machine import machine
 from autocompress.storage import write_json
@@ -110,12 +111,52 @@ def layers(draw: np.random.Generator, inputs: int, outputs: int) -> dict[str, on
         "float": session([plain], {"w": weight, "b": shared["b"]}, kind, inputs),
         "QDQ pattern": session(pattern, {**shared, "wz": np.zeros(outputs, np.int8)}, kind, inputs),
         "MatMulIntegerToFloat": session([quantize, fused], shared, kind, inputs),
+        **by_row(shared, kind, inputs),
+    }
+
+
+def by_row(shared: Arrays, kind: int, inputs: int) -> dict[str, onnxruntime.InferenceSession]:
+    """Ways to run a layer whose activations have a scale per row."""
+    top = [
+        NODE("Abs", ["ids"], ["size"]),
+        NODE("ReduceMax", ["size", "axis"], ["largest"], keepdims=1),
+        NODE("Max", ["largest", "least"], ["top"]),
+        NODE("Div", ["ids", "top"], ["shares"]),
+    ]
+    integer = [
+        *top,
+        NODE("Mul", ["shares", "levels"], ["scaled"]),
+        NODE("Round", ["scaled"], ["rounded"]),
+        NODE("Cast", ["rounded"], ["codes"], to=TensorProto.INT8),
+        NODE("MatMulInteger", ["codes", "q"], ["sums"]),
+        NODE("Cast", ["sums"], ["products"], to=TensorProto.FLOAT),
+        NODE("Mul", ["products", "s"], ["m"]),
+        NODE("Mul", ["m", "top"], ["n"]),
+        NODE("Add", ["n", "b"], ["y"]),
+    ]
+    fused = [
+        *top,
+        NODE("QuantizeLinear", ["shares", "step", "z"], ["codes"]),
+        NODE("MatMulIntegerToFloat", ["codes", "q", "step", "s", "z", ""], ["m"], domain="com.microsoft"),
+        NODE("Mul", ["m", "top"], ["n"]),
+        NODE("Add", ["n", "b"], ["y"]),
+    ]
+    more: Arrays = {
+        **{name: shared[name] for name in ("q", "s", "b")},
+        "axis": np.array([1]), "least": np.array(1e-8, np.float32),
+    }  # fmt: skip
+    step: Arrays = {**more, "step": np.array(1 / 127, np.float32), "z": shared["z"]}
+    return {
+        "a scale per row, MatMulInteger of int8": session(
+            integer, {**more, "levels": np.array(127, np.float32)}, kind, inputs
+        ),
+        "a scale per row, MatMulIntegerToFloat": session(fused, step, kind, inputs),
     }
 
 
 def relative(sessions: dict[str, onnxruntime.InferenceSession], feed: NDArray[Any]) -> dict[str, Any]:
     """Median milliseconds, and the ratio to float of the same run."""
-    times = interleaved({name: (one, feed) for name, one in sessions.items()}, RUNS)
+    times = interleaved({name: (one, Inputs(feed)) for name, one in sessions.items()}, RUNS)
     medians = {name: float(np.median(values)) for name, values in times.items()}
     return {name: {"ms": value, "times_float": value / medians["float"]} for name, value in medians.items()}
 
@@ -124,15 +165,19 @@ def main() -> None:
     """Measures and stores."""
     draw = np.random.default_rng(0)
     ids = draw.integers(0, ROWS, (BATCH, FIELDS)).astype(np.int32)
-    rows = draw.standard_normal((BATCH, 320)).astype(np.float32)
     results = {
         "lookup_256x20x16": relative(tables(draw), ids),
-        "linear_320x256_batch_256": relative(layers(draw, 320, 256), rows),
+        **{
+            f"linear_{wide}x{out}_batch_256": relative(
+                layers(draw, wide, out), draw.standard_normal((BATCH, wide)).astype(np.float32)
+            )
+            for wide, out in ((320, 256), (624, 400))
+        },
         "machine": machine(),
     }
     write_json(HERE / "results.json", results)
-    for group in ("lookup_256x20x16", "linear_320x256_batch_256"):
-        print(group, results[group])
+    for name, group in results.items():
+        print(name, group)
 
 
 if __name__ == "__main__":

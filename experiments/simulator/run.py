@@ -51,7 +51,7 @@ def cell(name: str, seed: int, config: SearchConfig, dataset: Dataset) -> dict[s
     if name == "teacher_recovered":
         model = copy.deepcopy(model)
         recovery = Recovery(data_share=RECOVERY_ROWS / dataset.rows["train"], mask_ids=wanted.training.mask_ids)
-        fit(model, dataset, recovery, soft=None, seed=seed, accumulator=WARM)
+        fit(model, dataset, recovery, taught=None, seed=seed, accumulator=WARM)
     return {
         "model": name,
         "seed": seed,

@@ -47,7 +47,7 @@ def autocompress(data: Dataset, fast: bool) -> tuple[float, Scores]:
         model,
         data,
         recovery,
-        soft=None,
+        taught=None,
         seed=SEED,
         accumulator=FRESH,
         arithmetic=Arithmetic("bf16-mixed") if fast else fastest(data.folder.parent.parent).exact,

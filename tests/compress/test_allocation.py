@@ -22,11 +22,11 @@ def posed(drawn: list[tuple[int, tuple[float, ...]]]) -> tuple[dict[str, int], d
     return sizes, harms
 
 
-@given(parts, st.floats(2.0, 9.0))
+@given(parts, st.floats(2.0, 9.0), st.sampled_from([1.0, 1e-4, 1e-10]))
 def test_no_other_choice_within_the_average_harms_less(
-    drawn: list[tuple[int, tuple[float, ...]]], average: float
+    drawn: list[tuple[int, tuple[float, ...]]], average: float, size: float
 ) -> None:
-    sizes, harms = posed(drawn)
+    sizes, harms = posed([(many, tuple(size * harm for harm in each)) for many, each in drawn])
     costs = {part: {bits: float(bits) for bits in CHOICES} for part in sizes}
     found = allocate(sizes, costs, harms, average)
     total = sum(sizes.values())
@@ -37,7 +37,7 @@ def test_no_other_choice_within_the_average_harms_less(
     assert mean_of(tuple(found[part] for part in sizes)) <= average * (1 + 1e-6)
     allowed = [bits for bits in product(CHOICES, repeat=len(sizes)) if mean_of(bits) <= average]
     least = min(sum(harms[part][each] for part, each in zip(sizes, bits, strict=True)) for bits in allowed)
-    assert sum(harms[part][found[part]] for part in sizes) == pytest.approx(least, abs=1e-5)
+    assert sum(harms[part][found[part]] for part in sizes) == pytest.approx(least, abs=1e-5 * size, rel=1e-6)
 
 
 def test_an_average_that_nothing_reaches_gives_the_cheapest() -> None:

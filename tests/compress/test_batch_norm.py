@@ -22,7 +22,7 @@ class Behind(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first, self.norm = nn.Linear(width, 16, bias=False), nn.BatchNorm1d(16)
-        self.before, self.out = nn.BatchNorm1d(16, affine=False), nn.Linear(16, 2)
+        self.before, self.out = nn.BatchNorm1d(16), nn.Linear(16, 2)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         hidden = torch.relu(self.norm(self.first(inputs)))
@@ -45,6 +45,8 @@ class ReadTwice(nn.Module):
 
 
 class Untraceable(nn.Module):
+    """Decides by its values, which a tracer cannot follow."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm, self.out = nn.BatchNorm1d(width), nn.Linear(width, 2)
@@ -53,6 +55,20 @@ class Untraceable(nn.Module):
         if not len(inputs):
             return inputs[:, :2]
         logits: torch.Tensor = self.out(self.norm(inputs))
+        return logits
+
+
+class WithoutItsOwn(nn.Module):
+    """Norms that learn nothing, or remember nothing."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.norm = nn.Linear(width, 16), nn.BatchNorm1d(16, affine=False)
+        self.second, self.other = nn.Linear(16, 16), nn.BatchNorm1d(16, track_running_stats=False)
+        self.out = nn.Linear(16, 2)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.out(self.other(self.second(self.norm(self.first(inputs)))))
         return logits
 
 
@@ -71,10 +87,10 @@ def norms(module: nn.Module) -> int:
     return sum(isinstance(each, nn.BatchNorm1d) for each in module.modules())
 
 
-@pytest.mark.parametrize(("kind", "left"), [(Behind, 0), (ReadTwice, 1), (Untraceable, 1)])
+@pytest.mark.parametrize(("kind", "left"), [(Behind, 0), (ReadTwice, 1), (Untraceable, 0), (WithoutItsOwn, 2)])
 def test_scores_stay_whether_or_not_a_norm_can_go(kind: type[nn.Module], left: int) -> None:
     module = trained(kind(WIDTH), WIDTH)
-    folded = without_batch_norms(module)
+    folded = without_batch_norms(module, WIDTH)
     assert norms(folded) == left
     assert norms(module) > 0, "the module itself is left alone"
     inputs = torch.randn(50, WIDTH)
@@ -84,7 +100,7 @@ def test_scores_stay_whether_or_not_a_norm_can_go(kind: type[nn.Module], left: i
 
 def test_a_module_without_norms_is_given_back() -> None:
     module = nn.Sequential(nn.Linear(3, 3))
-    assert without_batch_norms(module) is module
+    assert without_batch_norms(module, 3) is module
 
 
 @pytest.mark.parametrize("kind", [Behind, ReadTwice])

@@ -8,8 +8,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from autocompress.compress.plan import Objective
 from autocompress.errors import UserError
-from autocompress.training.objective import task_losses
+from autocompress.training.objective import task_losses, temperatures
 from autocompress.training.task_weights import Uncertainty, fixed
+
+TASKS = ("click", "buy")
 
 
 def loss(
@@ -20,7 +22,8 @@ def loss(
     weights: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """What is minimised where every task counts once."""
-    return task_losses(logits, labels, soft, objective, weights).sum()
+    at = temperatures(objective.temperature, TASKS)
+    return task_losses(logits, labels, soft, objective.distillation_weight, at, weights).sum()
 
 
 def rows(count: int = 256, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -100,6 +103,20 @@ def test_the_teachers_own_logits_are_the_minimum() -> None:
     assert loss(soft, labels, soft, objective) < loss(logits, labels, soft, objective)
 
 
+def test_each_task_has_its_own_temperature_and_one_that_is_not_named_has_1() -> None:
+    logits, labels, soft = rows()
+    both = task_losses(logits, labels, soft, 1.0, temperatures({"buy": 4.0}, TASKS))
+    for task, temperature in enumerate((1.0, 4.0)):
+        objective = Objective(distillation_weight=1.0, temperature=temperature)
+        alone = task_losses(logits, labels, soft, 1.0, temperatures(objective.temperature, TASKS))
+        assert both[task] == alone[task]
+
+
+def test_a_temperature_of_no_task_is_named_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"temperature names 'bui': no task; allowed: buy, click \(did you mean 'buy'"):
+        temperatures({"bui": 2.0}, TASKS)
+
+
 @pytest.mark.parametrize("weight", [0.0, 0.4, 1.0])
 def test_a_row_of_weight_2_counts_as_two_rows_and_one_of_weight_0_not_at_all(weight: float) -> None:
     logits, labels, soft = rows(4)
@@ -111,7 +128,7 @@ def test_a_row_of_weight_2_counts_as_two_rows_and_one_of_weight_0_not_at_all(wei
 
 def test_a_task_of_weight_0_does_not_count_and_one_that_is_not_named_counts_once() -> None:
     logits, labels, _ = rows()
-    losses = task_losses(logits, labels, None, Objective())
+    losses = task_losses(logits, labels, None, 0.0, torch.ones(2))
     assert losses @ fixed({"click": 0.0}, ["click", "buy"]) == losses[1]
 
 

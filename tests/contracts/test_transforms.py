@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
+import math
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -81,7 +83,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"sparsity": 0.6},
         {"sparsity": 0.6, "schedule": "gradual"},
         {"sparsity": 0.6, "schedule": "dynamic"},
-        {"sparsity": 0.6, "schedule": "gradual", "importance": "movement"},
+        {"sparsity": 0.6, "schedule": "movement"},
         {"sparsity": 0.9, "importance": "gradient", "scope": "global"},
         {"sparsity": 0.5, "pattern": "2:4"},
     ),
@@ -328,19 +330,49 @@ def test_a_field_that_is_left_with_one_row_becomes_a_constant_and_is_not_read(ex
     assert len(model.bank.layout.read_slots) == len(before.bank.layout.read_slots) - 1
     constants = model.bank.constants
     assert constants is not None
-    weight = torch.from_numpy(new_context().counts[3][1:].astype(np.float32))[:, None]
-    torch.testing.assert_close(constants.detach(), (before.bank.table(3)[1:] * weight).sum(0) / weight.sum())
+    weight = torch.from_numpy(new_context().counts[3].astype(np.float32))[:, None]
+    torch.testing.assert_close(constants.detach(), (before.bank.table(3) * weight).sum(0) / weight.sum())
     assert "constants" in initializers(exported(model))
 
 
-def test_pruned_ids_read_the_mean_of_what_was_pruned_weighted_by_frequency() -> None:
+def test_row_0_becomes_the_mean_of_all_who_read_it_weighted_by_frequency() -> None:
     before = new_model().bank
     model, (record,) = applied(transform("rows", {"keep": 0.3}))
     kept, counts = record["rows"][0], new_context().counts[0]
-    weight = torch.from_numpy(counts[kept:].astype(np.float32))[:, None]
-    expected = (before.table(0)[kept:] * weight).sum(0) / weight.sum()
+    read_it = [0, *range(kept, len(counts))]
+    weight = torch.from_numpy(counts[read_it].astype(np.float32))[:, None]
+    expected = (before.table(0)[read_it] * weight).sum(0) / weight.sum()
     torch.testing.assert_close(model.bank.table(0)[0], expected)
     torch.testing.assert_close(model.bank.table(0)[1:], before.table(0)[1:kept])
+
+
+def test_pruned_twice_row_0_is_what_it_would_be_pruned_once() -> None:
+    twice, _ = applied(transform("rows", {"keep": 0.8}), transform("rows", {"keep": 0.5}))
+    once, _ = applied(transform("rows", {"keep": 0.4}))
+    for table in range(3):
+        rows = min(twice.bank.layout.rows[table], once.bank.layout.rows[table])
+        assert abs(twice.bank.layout.rows[table] - once.bank.layout.rows[table]) <= 1
+        torch.testing.assert_close(twice.bank.table(table)[:rows], once.bank.table(table)[:rows], atol=0.02, rtol=0.1)
+
+
+@pytest.mark.parametrize("keep", [0.11, 0.2, 0.5])
+def test_as_many_rows_stay_as_are_to_be_kept_where_nearly_all_are_read_alike(keep: float) -> None:
+    counts = [np.where(np.arange(have) < have // 10, 50, 1).astype(np.int64) for have in ROWS.values()]
+    context = dataclasses.replace(new_context(), counts=counts)
+    model = new_model()
+    record = transform("rows", {"keep": keep}).apply(model, context)
+    vocabularies = [have for name, have in ROWS.items() if name != "price"]
+    stay = sum(rows for rows, name in zip(record["rows"], ROWS, strict=True) if name != "price") - len(vocabularies)
+    assert stay == math.ceil(keep * (sum(vocabularies) - len(vocabularies)))
+
+
+@pytest.mark.parametrize("before", [{"keep": 0.5}, {"keep": 0.3}])
+def test_a_field_always_stays_however_many_are_to_go(before: dict[str, float]) -> None:
+    model, _ = applied(
+        transform("fields", before), transform("fields", {"keep": 0.01}), transform("fields", {"keep": 0.01})
+    )
+    assert model.bank.layout.dim(1) > 0, "the items', which a list reads"
+    assert np.isfinite(scores_of(model, new_inputs(model))).all()
 
 
 @pytest.mark.parametrize(("bits", "dtype", "columns"), [(8, np.int8, 8), (4, np.uint8, 4), (2, np.uint8, 2)])

@@ -160,6 +160,13 @@ def test_sessions_take_turns_the_same_number_of_times(doubling: Path) -> None:
     assert gc.isenabled()
 
 
+@pytest.mark.parametrize("in_a_row", [1, 4, 5])
+def test_runs_in_a_row_are_as_many_in_all(in_a_row: int, doubling: Path) -> None:
+    sessions = {name: (open_session(doubling), Inputs(np.zeros((1, 2), dtype=np.int32))) for name in ("a", "b")}
+    times = interleaved(sessions, 20, warmup=0, in_a_row=in_a_row)
+    assert [len(each) for each in times.values()] == [20, 20]
+
+
 def test_time_that_is_up_ends_the_measurement_after_twenty_rounds(doubling: Path) -> None:
     sessions = {name: (open_session(doubling), Inputs(np.zeros((1, 2), dtype=np.int32))) for name in ("a", "b")}
     assert [len(each) for each in interleaved(sessions, 10_000, warmup=0, seconds=0.0).values()] == [20, 20]

@@ -21,7 +21,7 @@ bits = pytest.mark.parametrize("bits", [2, 4, 8])
 
 def bank_of(rows: list[int], dims: list[int]) -> EmbeddingBank:
     """Of fields alone."""
-    return EmbeddingBank(BankLayout(tuple(rows), tuple(dims), len(rows)))
+    return EmbeddingBank(BankLayout(tuple(rows), tuple(dims), len(rows))).draw()
 
 
 def rows_of(shape: tuple[int, int, float, int]) -> torch.Tensor:

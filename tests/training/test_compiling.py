@@ -46,6 +46,6 @@ def test_a_compiled_training_learns_what_a_plain_one_does(tmp_path: Path) -> Non
         torch.manual_seed(0)
         model = build(shape, dataset.schema, dataset.encoder.rows)
         recovery = Recovery(epochs=1, batch_size=256)
-        fit(model, dataset, recovery, soft=None, seed=0, accumulator=FRESH, compiled=compiled)
+        fit(model, dataset, recovery, taught=None, seed=0, accumulator=FRESH, compiled=compiled)
         logits[compiled] = predict_logits(model, dataset.inputs("test"))
     np.testing.assert_allclose(logits[True], logits[False], atol=1e-4)

@@ -31,7 +31,7 @@ def trained(kind: str, dataset: Dataset, weight: float) -> float:
     model = build(shape, dataset.schema, dataset.encoder.rows)
     objective = Objective(in_batch_weight=weight)
     recovery = Recovery(epochs=2, batch_size=256, embedding_learning_rate=0.1, learning_rate=3e-3, objective=objective)
-    fit(model, dataset, recovery, soft=None, seed=0, accumulator=FRESH)
+    fit(model, dataset, recovery, taught=None, seed=0, accumulator=FRESH)
     values = catalogue_of(dataset, "valid", "item").values(lambda inputs: predict_outputs(model, inputs))
     return float(values["catalogue_recall@10"].mean()[0])
 

@@ -52,7 +52,7 @@ def test_after_a_plateau_both_rates_are_lower(tmp_path: Path) -> None:
             model,
             dataset,
             Recovery(epochs=2, batch_size=256),
-            soft=None,
+            taught=None,
             seed=0,
             accumulator=FRESH,
             on_epoch_end=lambda _, __, model=model, after=after: after.append(  # type: ignore[misc]

@@ -1,0 +1,102 @@
+"""How a plan's stages differ: what is imitated first and what later, and what is removed at once or step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Annotated, Literal, Protocol, runtime_checkable
+
+from pydantic import Field as Limits
+
+from autocompress.compress.plan import Objective, Recovery, Stage, Temperature
+from autocompress.compress.transform import Transform
+from autocompress.schema import Frozen
+
+
+class Stages(Frozen):
+    """`two_phases`: all stages but the last imitate the teacher alone, its features too; the last one sees labels.
+
+    `last_distillation_weight` and `last_temperature` are those of the last stage, where they differ from the first's:
+    stages between lie between. `removal` `rising`: methods that can (those with `in_steps`) remove a part in every
+    stage, and bits fall in the last one; `at_once`: everything is applied before the first.
+    """
+
+    two_phases: bool = False
+    last_distillation_weight: Annotated[float, Limits(ge=0.0, le=1.0)] | None = None
+    last_temperature: Temperature | None = None
+    removal: Literal["at_once", "rising"] = "at_once"
+
+
+@runtime_checkable
+class InSteps(Protocol):
+    """A method that may remove a part now and the rest later."""
+
+    @property
+    def kind(self) -> str:
+        """Name of the method."""
+
+    def in_steps(self, several: int) -> tuple[Transform, ...]:
+        """So many methods that together remove what this one does."""
+
+
+def staged(
+    transforms: Sequence[Transform], recoveries: Sequence[Recovery], objective: Objective, stages: Stages
+) -> tuple[Stage, ...]:
+    """A stage per recovery. `transforms` stand in the order in which they are applied."""
+    several = len(recoveries)
+    applied = _divided(transforms, several) if stages.removal == "rising" else _at_once(transforms, several)
+    made = []
+    for index, recovery in enumerate(recoveries):
+        own = recovery.model_copy(update={"objective": _objective(objective, index, several, stages)})
+        made.append(Stage(transforms=applied[index], recovery=own))
+    return tuple(made)
+
+
+Division = list[tuple[Transform, ...]]
+
+
+def _at_once(transforms: Sequence[Transform], several: int) -> Division:
+    return [tuple(transforms), *[()] * (several - 1)]
+
+
+def _divided(transforms: Sequence[Transform], several: int) -> Division:
+    """With as many methods in steps as a legal order allows; what stands before one of them goes first, others last."""
+    able = [each for each in transforms if isinstance(each, InSteps)]
+    for many in range(len(able), 0, -1):
+        for chosen in combinations(able, many):
+            division = [_at(transforms, chosen, index, several) for index in range(several)]
+            if _is_legal([each for stage in division for each in stage]):
+                return division
+    return _at_once(transforms, several)
+
+
+def _at(transforms: Sequence[Transform], chosen: Sequence[InSteps], index: int, several: int) -> tuple[Transform, ...]:
+    """What a stage applies, `chosen` in steps."""
+    kinds = {each.kind for each in chosen}
+    found: list[Transform] = []
+    for place, each in enumerate(transforms):
+        if each.kind in kinds and isinstance(each, InSteps):
+            found.append(each.in_steps(several)[index])
+        elif index == (0 if any(later.kind in kinds for later in transforms[place:]) else several - 1):
+            found.append(each)
+    return tuple(found)
+
+
+def _is_legal(order: Sequence[Transform]) -> bool:
+    return all(earlier.kind in each.follows for place, each in enumerate(order) for earlier in order[:place])
+
+
+def _objective(first: Objective, index: int, several: int, stages: Stages) -> Objective:
+    done = index / (several - 1) if several > 1 else 1.0
+    changes: dict[str, float] = {}
+    if stages.last_distillation_weight is not None:
+        start = first.distillation_weight
+        changes["distillation_weight"] = start + done * (stages.last_distillation_weight - start)
+    if stages.last_temperature is not None and not isinstance(first.temperature, dict):
+        changes["temperature"] = first.temperature + done * (stages.last_temperature - first.temperature)
+    if stages.two_phases and several > 1:
+        if index < several - 1:
+            changes["distillation_weight"] = 1.0
+        else:
+            changes |= dict.fromkeys(("feature_weight", "relational_weight", "contrastive_weight"), 0.0)
+    return first.model_copy(update=changes)

@@ -1,0 +1,62 @@
+"""Assistants, stages that differ, parts that are trained, calibrated files: from the command to the front."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import small
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(200)]
+
+
+def test_assistants_teach_students_that_are_pruned_in_steps_and_calibrated(tmp_path: Path, cache: Path) -> None:
+    items = [
+        *small.OVERRIDES,
+        "study.n_trials=4",
+        "study.trial_pruner=none",
+        "study.calibration=platt",
+        "tracking.enabled=false",
+        "assistants=[{embedding_dim: 4, tower: [32, 16]}, {embedding_dim: 4, tower: [16]}]",
+        "search_spaces=[student,rows,channels,quantize_tables,recovery,distillation,stages]",
+        "+search_spaces.distillation.taught_by=[0,1,2]",
+        "+search_spaces.distillation.feature_weight=0.1",
+        "+search_spaces.recovery.trains=[[everything],[biases,steps,adapters]]",
+        "search_spaces.stages.removal=rising",
+        "search_spaces.stages.two_phases=true",
+        "constraints.calibration_error=0.05",
+    ]
+    done = small.run(tmp_path, cache, *items)
+    assert done.returncode == 0, done.stderr
+    front = small.front(tmp_path)
+    assert (front.state, front.trials.failed) == ("ended", 0)
+    assert front.constraints == {"calibration_error": 0.05}
+    point = front.points[0]
+    first, last = point.plan["stages"]
+    assert [each["kind"] for each in first["transforms"]][:1] == ["rows"]
+    assert "quantize_tables" in {each["kind"] for each in last["transforms"]}
+    assert first["recovery"]["objective"]["distillation_weight"] == 1.0
+    assert point.plan["calibration"] == "platt"
+    records = json.loads((small.study_folder(tmp_path) / point.artefact / "records.json").read_text())
+    assert set(records[-1]["calibration"]) == {"factors", "shifts"}
+    taught = {each.plan["stages"][0]["recovery"]["objective"]["taught_by"] for each in front.points}
+    assert taught <= {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        (["assistants=[{embedding_dim: 99}]"], "assistants.0: embedding_dim is larger than the teacher's"),
+        (["assistants=[{towr: [8]}]"], "assistants.0"),
+        (["+search_spaces.distillation.taught_by=[0,1]"], "taught_by=1: assistants holds 0"),
+        (["constraints.group_gap=0.1"], "constraints.group_gap: the data have no group column of few values"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_said_in_a_line(items: list[str], message: str, tmp_path: Path, cache: Path) -> None:
+    done = small.run(tmp_path, cache, *small.OVERRIDES, "tracking.enabled=false", "study.n_trials=1", *items)
+    assert done.returncode == 2, done.stdout
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

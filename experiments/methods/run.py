@@ -20,110 +20,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-import onnx
 from cells import METHODS, OBJECTIVE, RECOVERY, SCRATCH, TEACHERS
-from numpy.typing import NDArray
 
-from autocompress.artefact.export import export
-from autocompress.artefact.runtime import open_session, outputs
 from autocompress.compress.plan import Plan
-from autocompress.config.compose import compose
-from autocompress.data.numbering import Numbering, renumbered
-from autocompress.data.store import prepare
-from autocompress.measure.bootstrap import auc_replicates, interval, weights
-from autocompress.measure.catalogue import Catalogue, catalogue_of
-from autocompress.measure.latency import interleaved, speedup
 from autocompress.measure.machine import machine
-from autocompress.models.recommender import Recommender
 from autocompress.models.shape import changed
-from autocompress.search.landmarks import ship_ready, ship_stock
-from autocompress.search.scene import Scene
+from autocompress.search.landmarks import ship_stock
 from autocompress.search.trial import one_shot
 from autocompress.storage import write_json
 from autocompress.training.fit import WARM, fit
 from autocompress.training.teachers.from_scratch import FromScratch
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))
+from judge import Judge, table_bytes  # noqa: E402  it stands beside this folder
+
 STORED = HERE / "results.json"
-BATCHES, RUNS, SECONDS, TOP = (1, 64, 256), 200, 1.0, 20
-Replicates = NDArray[np.float64]
-
-
-class Judge:
-    """One log's teacher, and how every file is held against it."""
-
-    def __init__(self, name: str, folder: Path) -> None:
-        (self.config,) = compose(TEACHERS[name])
-        cache = self.config.cache.expanduser()
-        self.dataset = prepare(self.config.data, self.config.cleaning, cache)
-        ready = self.config.teacher.ready(self.dataset, 0, cache, None, self.config.goal)
-        self.scene = Scene(
-            dataset=self.dataset,
-            shape=self.config.teacher.shape,
-            teacher=ready,
-            teacher_file=ship_ready(ready, "teacher", self.dataset, folder, cache),
-            cache=cache,
-            folder=folder,
-            threads=2,
-            seed=0,
-            soft_rows=self.dataset.rows["train"],
-            goal=self.config.goal,
-            mask_ids=self.config.teacher.training.mask_ids,
-        )
-        catalogue = self.config.catalogue
-        self.catalogue: Catalogue | None = None if catalogue is None else catalogue_of(self.dataset, "test", catalogue)
-        several = self.dataset.rows["test"] if self.catalogue is None else len(self.catalogue.users)
-        self.drawn = weights(several, seed=5)
-        self.teacher = self.quality(self.scene.teacher_file.model, self.scene.numbering)
-
-    def quality(self, path: Path, numbering: Numbering) -> Replicates:
-        """Float64 (1 + replicates,): the value itself first."""
-        session = open_session(path, 2)
-        ones = np.ones((1, self.drawn.shape[1]), dtype=np.uint8)
-        drawn = np.concatenate([ones, self.drawn])
-        if self.catalogue is None:
-            scores = outputs(session, renumbered(self.dataset.inputs("test"), numbering))["scores"]
-            return auc_replicates(scores[:, 0], self.dataset.labels("test")[:, 0], drawn)
-        ranks = self.catalogue.ranks(lambda inputs: outputs(session, renumbered(inputs, numbering)))
-        user = self.catalogue.wanted[:, 0]
-        wanted = np.bincount(user, minlength=drawn.shape[1])
-        found = np.bincount(user, (ranks < TOP).astype(np.float64), minlength=drawn.shape[1])
-        return drawn @ (found / wanted) / drawn.sum(axis=1)
-
-    def change(self, path: Path, numbering: Numbering) -> dict[str, Any]:
-        """Quality, and how far it is from the teacher's."""
-        mine = self.quality(path, numbering)
-        return {
-            "quality": float(mine[0]),
-            "change": float(mine[0] - self.teacher[0]),
-            "change_ci95": list(interval((mine - self.teacher)[1:])),
-        }
-
-    def speed(self, path: Path, numbering: Numbering) -> dict[str, float]:
-        """Times faster than the teacher's file, by batch size."""
-        found = {}
-        for batch in BATCHES:
-            inputs = self.dataset.inputs("test")[:batch]
-            files = {
-                "teacher": (self.scene.teacher_session, inputs),
-                "file": (open_session(path), renumbered(inputs, numbering)),
-            }
-            times = interleaved(files, RUNS, warmup=5, seconds=SECONDS)
-            found[str(batch)] = speedup(times["teacher"], times["file"])
-        return found
-
-    def file(self, model: Recommender, path: Path) -> dict[str, Any]:
-        """What a model's file is: bytes, those of its tables, and change of quality."""
-        export(model, self.dataset.schema, path, self.scene.cache)
-        sizes = {"bytes": path.stat().st_size, "table_bytes": table_bytes(path)}
-        return {**sizes, **self.change(path, model.bank.numbering)}
-
-
-def table_bytes(path: Path) -> int:
-    """Of everything that a file stores for its lookups."""
-    stored = onnx.load(path).graph.initializer
-    return sum(len(tensor.raw_data) for tensor in stored if tensor.name.startswith(("table_", "apart_")))
 
 
 def method(name: str, transforms: list[dict[str, Any]], judge: Judge, folder: Path) -> dict[str, Any]:
@@ -175,7 +87,7 @@ def run(name: str, stored: dict[str, Any]) -> None:
     entry = stored["logs"].setdefault(name, {"methods": {}, "scratch": []})
     with TemporaryDirectory() as place:
         folder = Path(place)
-        judge = Judge(name, folder)
+        judge = Judge(TEACHERS[name], folder)
         bytes_of_teacher = judge.scene.teacher_file.model.stat().st_size
         entry["teacher"] = {"bytes": bytes_of_teacher, "quality": float(judge.teacher[0])}
         entry["teacher"]["table_bytes"] = table_bytes(judge.scene.teacher_file.model)

@@ -50,7 +50,7 @@ def test_assistants_teach_students_that_are_pruned_in_steps_and_calibrated(tmp_p
     [
         (["assistants=[{embedding_dim: 99}]"], "assistants.0: embedding_dim is larger than the teacher's"),
         (["assistants=[{towr: [8]}]"], "assistants.0"),
-        (["+search_spaces.distillation.taught_by=[0,1]"], "taught_by=1: assistants holds 0"),
+        (["+search_spaces.distillation.taught_by=[0,1]"], "taught_by=1: there are 0 assistants"),
         (["constraints.group_gap=0.1"], "constraints.group_gap: the data have no group column of few values"),
     ],
     ids=str,

@@ -21,7 +21,8 @@ class Batch(NamedTuple):
     """`ids` int64 (n, slots); `labels` float32 (n, tasks); what follows is None where there is none, or nobody asked.
 
     `soft` float32 (n, tasks), the teacher's logits; `weights` float32 (n,), where a row does not count once; `numbers`
-    float32 (n, width); `groups` int64 (n,); `features` float32 (n, k) of the teacher.
+    float32 (n, width); `groups` int64 (n,); `features` float32 (n, k) of the teacher. Rows without labels stand last:
+    `labels`, `weights`, `groups` and `features` end before them.
     """
 
     ids: torch.Tensor
@@ -40,7 +41,9 @@ class Batches:
     blocks of `BLOCK` neighbours; else every row moves alone, so that the pairs of one user do not share a batch. `soft`
     and `features` cover at least those rows. `mask` is the probability with which an id is replaced by 0, out of
     vocabulary, so that a model learns what to say of ids that it never saw. Each iteration reshuffles, from (seed,
-    iteration). Of `parts` processes that train together, number `part` gets its share of every batch.
+    iteration). Of `parts` processes that train together, number `part` gets its share of every batch. `beside` are rows
+    without labels with the teacher's logits: each batch takes some of them at random, as many as see all of them once
+    in an epoch, but no more than it has rows with labels.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Batches:
         seed: int = 0,
         part: int = 0,
         parts: int = 1,
+        beside: tuple[Inputs, NDArray[np.float32]] | None = None,
     ) -> None:
         rows = max(1, round(len(inputs) * share))
         if soft is not None and len(soft) < rows:
@@ -71,6 +75,8 @@ class Batches:
         self._block = BLOCK if groups is not None or self._inputs.ids.nbytes > IN_MEMORY else 1
         self._seed, self._iteration = seed, 0
         self._part, self._parts = part, parts
+        self._beside = beside
+        self._more = 0 if beside is None else min(self._batch_size, -(-len(beside[0]) * self._batch_size // rows))
 
     def __len__(self) -> int:
         return len(self._inputs) // self._batch_size
@@ -87,16 +93,31 @@ class Batches:
             rows = (starts[first : last + 1, None] + np.arange(block)).ravel()
             rows = rows[index * size - first * block :][:size]
             rows = rows[size * self._part // self._parts : size * (self._part + 1) // self._parts]
-            inputs = self._inputs[rows]
-            ids = inputs.ids.astype(np.int64)
-            if self._mask:
-                ids[(draw.random(ids.shape, dtype=np.float32) < self._mask) & (ids > 0)] = 0
-            yield Batch(
-                torch.from_numpy(ids),
-                torch.from_numpy(self._labels[rows].astype(np.float32)),
-                None if self._soft is None else torch.from_numpy(self._soft[rows]),
-                None if self._weights is None else torch.from_numpy(self._weights[rows]),
-                None if inputs.numbers is None else torch.from_numpy(inputs.numbers),
-                None if self._groups is None else torch.from_numpy(self._groups[rows].astype(np.int64)),
-                None if self._features is None else torch.from_numpy(self._features[rows].astype(np.float32)),
-            )
+            yield self._batch(rows, draw)
+
+    def _batch(self, rows: NDArray[np.int64], draw: np.random.Generator) -> Batch:
+        inputs = self._inputs[rows]
+        soft = None if self._soft is None else self._soft[rows]
+        if self._beside is not None and soft is not None:
+            others = draw.integers(0, len(self._beside[0]), self._more * len(rows) // self._batch_size)
+            inputs = _joined(inputs, self._beside[0][others])
+            soft = np.concatenate([soft, self._beside[1][others]])
+        ids = inputs.ids.astype(np.int64)
+        if self._mask:
+            ids[(draw.random(ids.shape, dtype=np.float32) < self._mask) & (ids > 0)] = 0
+        return Batch(
+            torch.from_numpy(ids),
+            torch.from_numpy(self._labels[rows].astype(np.float32)),
+            None if soft is None else torch.from_numpy(soft),
+            None if self._weights is None else torch.from_numpy(self._weights[rows]),
+            None if inputs.numbers is None else torch.from_numpy(inputs.numbers),
+            None if self._groups is None else torch.from_numpy(self._groups[rows].astype(np.int64)),
+            None if self._features is None else torch.from_numpy(self._features[rows].astype(np.float32)),
+        )
+
+
+def _joined(first: Inputs, second: Inputs) -> Inputs:
+    numbers = None
+    if first.numbers is not None and second.numbers is not None:
+        numbers = np.concatenate([first.numbers, second.numbers])
+    return Inputs(np.concatenate([first.ids, second.ids]), numbers)

@@ -33,6 +33,7 @@ class SearchConfig(Frozen):
         (), description="smaller and smaller models between teacher and students: what differs from the teacher's shape"
     )
     landmarks: dict[str, FromScratch]
+    unlabelled: Path | None = Limits(None, description="rows without labels (Parquet), which the teacher alone teaches")
     methods: Path | None = Limits(None, description="folder of compression methods of your own, one file each")
     search_spaces: Annotated[Spaces, AfterValidator(check_spaces)] = Limits(default_factory=dict)
     study: StudySettings

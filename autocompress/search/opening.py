@@ -34,10 +34,17 @@ def study_key(config: SearchConfig, dataset: Dataset) -> dict[str, Any]:
         "goal": config.goal,
         **({"calibration": config.study.calibration} if config.study.calibration != "none" else {}),
         **({"assistants": dumped["assistants"]} if config.assistants else {}),
+        **({} if config.unlabelled is None else {"unlabelled": _digest_of(config.unlabelled)}),
         **({} if config.methods is None else {"methods": _sources(config.methods.expanduser())}),
         "objectives": [*TIES, REFERENCE_QUALITY],
         "seed": config.study.seed,
     }
+
+
+def _digest_of(path: Path) -> str:
+    if not path.is_file():
+        raise UserError(f"unlabelled: {path} does not exist")
+    return file_digest(path)
 
 
 def _sources(folder: Path) -> dict[str, str]:
@@ -67,6 +74,7 @@ def open_scene(
         goal=config.goal,
         mask_ids=config.teacher.training.mask_ids,
         assistants=cascade(config),
+        unlabelled=config.unlabelled,
     )
     known = _know("teacher", config.teacher.words(), bundle, scene)
     ledger.teacher = known

@@ -15,8 +15,11 @@ from autocompress.artefact.bundle import Bundle
 from autocompress.artefact.runtime import open_session, outputs
 from autocompress.compress.plan import Objective
 from autocompress.compress.transform import Context
+from autocompress.data.inputs import Inputs
 from autocompress.data.numbering import Numbering, between, renumbered
 from autocompress.data.store import Dataset
+from autocompress.data.unlabelled import unlabelled_inputs
+from autocompress.digest import file_digest
 from autocompress.measure.catalogue import Catalogue, catalogue_of
 from autocompress.measure.latency import QUICK_SECONDS, interleaved, speedup
 from autocompress.measure.quality import Goal
@@ -25,7 +28,7 @@ from autocompress.models.recommender import tensors
 from autocompress.models.shape import Shape
 from autocompress.training.arithmetic import Arithmetic, fastest
 from autocompress.training.from_scratch import train_from_scratch
-from autocompress.training.taught import Taught, features_of_model, logits_of_file, logits_of_model
+from autocompress.training.taught import Taught, features_of_model, logits_of_file, logits_of_inputs, logits_of_model
 from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import Ready
 
@@ -60,6 +63,7 @@ class Scene:
     goal: Goal
     mask_ids: float
     assistants: tuple[FromScratch, ...] = ()
+    unlabelled: Path | None = None
 
     @cached_property
     def context(self) -> Context:
@@ -81,7 +85,17 @@ class Scene:
             return None
         if objective.taught_by:
             return self._taught_by_assistant(objective.taught_by, objective.reads_features)
-        return Taught(self._logits, self._features if objective.reads_features else None)
+        beside = self._beside if objective.distillation_weight > 0 else None
+        return Taught(self._logits, self._features if objective.reads_features else None, beside)
+
+    @cached_property
+    def _beside(self) -> tuple[Inputs, NDArray[np.float32]] | None:
+        """Rows without labels, with the teacher's logits, where there are any."""
+        if self.unlabelled is None:
+            return None
+        inputs = unlabelled_inputs(self.unlabelled, self.dataset, self.cache)
+        known_by = [self.dataset.digest, file_digest(self.unlabelled)]
+        return inputs, logits_of_inputs(self.teacher_file.model, inputs, known_by, self.threads, self.cache)
 
     def _taught_by_assistant(self, place: int, with_features: bool) -> Taught:
         """Of the `place`-th assistant, which the one before it (or the teacher) taught; trained once, found again."""

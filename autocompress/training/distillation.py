@@ -19,7 +19,10 @@ def softened_binary(
     `logits` and `teacher` (n, tasks), `temperature` (tasks,) > 0, `weights` (n,). T^2 keeps the gradient's size when
     the temperature changes. Its least value is the teacher's entropy, not 0; its gradient is 0 there.
     """
-    each = 1.0 if weights is None else weights[:, None]
+    each: float | torch.Tensor = 1.0
+    if weights is not None:
+        # rows behind those that are weighed count once
+        each = torch.cat([weights, weights.new_ones(len(logits) - len(weights))])[:, None]
     target = torch.sigmoid(teacher / temperature)
     losses = binary_cross_entropy_with_logits(logits / temperature, target, reduction="none")
     return temperature.square() * (each * losses).mean(0)

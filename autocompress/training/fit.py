@@ -86,6 +86,7 @@ def fit(
         dataset.labels("train"),
         None if taught is None else taught.logits,
         features=features,
+        beside=None if taught is None else taught.beside,
         weights=dataset.weights("train"),
         groups=groups,
         batch_size=recovery.batch_size,

@@ -129,23 +129,26 @@ class RecommenderTraining(LightningModule):
             logits, features = with_features(dense, embedded)
         else:
             logits, features = self.dense(embedded), embedded
-        logits = logits.float()
+        logits, several = logits.float(), len(batch.labels)
         losses = task_losses(logits, batch.labels, batch.soft, share, temperature, batch.weights)
         value: torch.Tensor
         value = losses @ self.get_buffer("task_weights") if self.uncertainty is None else self.uncertainty(losses)
         if objective.in_batch_weight:
             assert has_vectors(dense)
-            user, item = features.chunk(2, dim=1)
-            items, log_q = batch.ids[:, dense.item_fields[0]], self.get_buffer("log_q")
+            user, item = features[:several].chunk(2, dim=1)
+            items, log_q = batch.ids[:several, dense.item_fields[0]], self.get_buffer("log_q")
             first = float(temperature[0])
             beside = in_batch_loss(user, item, items, batch.labels, log_q, batch.features, share, first)
             value = value + objective.in_batch_weight * beside
         if objective.listwise_weight:
             assert batch.groups is not None
             first = float(temperature[0])
-            listwise = listwise_loss(logits, batch.labels, batch.groups, batch.soft, share, first)
+            soft = None if batch.soft is None else batch.soft[:several]
+            listwise = listwise_loss(logits[:several], batch.labels, batch.groups, soft, share, first)
             value = value + objective.listwise_weight * listwise
-        return value if batch.features is None else value + self._feature_losses(features.float(), batch.features)
+        if batch.features is None:
+            return value
+        return value + self._feature_losses(features[:several].float(), batch.features)
 
     def _feature_losses(self, mine: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
         objective, value = self.recovery.objective, mine.new_zeros(())

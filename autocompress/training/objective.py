@@ -21,6 +21,7 @@ def task_losses(
 ) -> torch.Tensor:
     """(tasks,): the batch mean of each task. Inputs float32 (n, tasks); `soft` are the teacher's logits.
 
+    Where there are fewer labels than rows, the last rows have none: the teacher alone counts there.
     `share` in [0, 1] is the teacher's, at `temperature` (tasks,). `weights` (n,) count a row more or less than once:
     the mean is of weight times loss, not divided by their sum, so that weights of mean 1 leave the size of a step.
     With `soft` None only labels count.
@@ -33,7 +34,7 @@ def task_losses(
 
 def _hard(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
     each = 1.0 if weights is None else weights[:, None]
-    return (each * binary_cross_entropy_with_logits(logits, labels, reduction="none")).mean(0)
+    return (each * binary_cross_entropy_with_logits(logits[: len(labels)], labels, reduction="none")).mean(0)
 
 
 def temperatures(asked: float | Mapping[str, float], tasks: Sequence[str]) -> torch.Tensor:

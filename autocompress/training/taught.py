@@ -5,7 +5,7 @@ A file is found by the digest of everything that it depends on, so that a change
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from autocompress.artefact.runtime import open_session, score
+from autocompress.data.inputs import Inputs
 from autocompress.data.store import Dataset
 from autocompress.digest import file_digest, json_digest
 from autocompress.models.recommender import Recommender, tensors
@@ -30,30 +31,40 @@ ROWS_AT_ONCE = 8_192
 class Taught:
     """Of the latest training rows: `logits` float32 (rows, tasks) and, where asked for, `features` float16 (rows, k).
 
-    Features are what the head reads, or the vectors of user and item side by side.
+    Features are what the head reads, or the vectors of user and item side by side. `beside` are rows without labels,
+    and the teacher's logits (rows, tasks) of them.
     """
 
     logits: NDArray[np.float32]
     features: NDArray[np.float16] | None = None
+    beside: tuple[Inputs, NDArray[np.float32]] | None = None
 
     def latest(self, rows: int) -> Taught:
         """Of the latest `rows` rows. `ValueError` where fewer are covered."""
         if len(self.logits) < rows:
             raise ValueError(f"teacher logits cover {len(self.logits)} rows, {rows} are asked for")
-        return Taught(self.logits[-rows:], None if self.features is None else self.features[-rows:])
+        return Taught(self.logits[-rows:], None if self.features is None else self.features[-rows:], self.beside)
 
 
 def logits_of_file(model_file: Path, dataset: Dataset, rows: int, threads: int, cache: Path) -> NDArray[np.float32]:
     """Logits of an ONNX file on the latest `rows` training rows, (rows, tasks), from `cache`/logits."""
 
+    inputs = dataset.inputs("train")[-rows:]
+    return logits_of_inputs(model_file, inputs, [dataset.digest], threads, cache)
+
+
+def logits_of_inputs(
+    model_file: Path, inputs: Inputs, known_by: Sequence[str], threads: int, cache: Path
+) -> NDArray[np.float32]:
+    """Logits (rows, tasks) of an ONNX file on `inputs`, which are `known_by` digests, from `cache`/logits."""
+
     def compute() -> NDArray[np.float32]:
-        scores = score(open_session(model_file, threads), dataset.inputs("train")[-rows:], 4096)
-        scores = np.clip(scores, CERTAIN, 1 - CERTAIN)
+        scores = np.clip(score(open_session(model_file, threads), inputs, 4096), CERTAIN, 1 - CERTAIN)
         logits: NDArray[np.float32] = np.log(scores / (1 - scores)).astype(np.float32)
         return logits
 
-    key = [dataset.digest, file_digest(model_file), rows]
-    return _kept(cache / "logits" / f"{json_digest(key)}.npy", rows, compute)
+    key = [*known_by, file_digest(model_file), len(inputs)]
+    return _kept(cache / "logits" / f"{json_digest(key)}.npy", len(inputs), compute)
 
 
 def logits_of_model(model: Recommender, digest: str, dataset: Dataset, rows: int, cache: Path) -> NDArray[np.float32]:

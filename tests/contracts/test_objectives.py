@@ -126,6 +126,16 @@ def test_a_row_of_weight_2_counts_as_two_rows_and_one_of_weight_0_not_at_all(wei
     torch.testing.assert_close(weighted, loss(logits[take], labels[take], soft[take], objective))
 
 
+@pytest.mark.parametrize("weights", [None, torch.tensor([2.0, 0.5])])
+def test_rows_without_labels_are_taught_by_the_teacher_alone(weights: torch.Tensor | None) -> None:
+    logits, labels, soft = rows(5)
+    both = task_losses(logits, labels[:2], soft, 0.4, torch.full((2,), 2.0), weights)
+    hard = task_losses(logits[:2], labels[:2], None, 0.0, torch.ones(2), weights)
+    each = torch.ones(5) if weights is None else torch.cat([weights, torch.ones(3)])
+    taught = task_losses(logits, labels, soft, 1.0, torch.full((2,), 2.0), each)
+    torch.testing.assert_close(both, 0.6 * hard + 0.4 * taught)
+
+
 def test_a_task_of_weight_0_does_not_count_and_one_that_is_not_named_counts_once() -> None:
     logits, labels, _ = rows()
     losses = task_losses(logits, labels, None, 0.0, torch.ones(2))

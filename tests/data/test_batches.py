@@ -112,3 +112,29 @@ def test_neighbours_of_a_log_are_spread_over_batches_unless_they_are_groups() ->
 
     assert together(alone) < 0.2
     assert together(grouped) > 0.9
+
+
+def test_rows_without_labels_stand_behind_those_with_and_have_logits_of_their_own() -> None:
+    ids = np.arange(40, dtype=np.int32)[:, None]
+    labels, soft = np.ones((40, 1), dtype=np.uint8), np.zeros((40, 1), dtype=np.float32)
+    others = Inputs(np.arange(100, 120, dtype=np.int32)[:, None])
+    batches = Batches(
+        Inputs(ids), labels, soft, weights=np.ones(40, dtype=np.float32), batch_size=8,
+        beside=(others, np.arange(100, 120, dtype=np.float32)[:, None]),
+    )  # fmt: skip
+    seen: list[int] = []
+    for batch in batches:
+        assert batch.soft is not None
+        assert batch.weights is not None
+        assert (len(batch.ids), len(batch.soft), len(batch.labels), len(batch.weights)) == (12, 12, 8, 8)
+        assert int(batch.ids[:8].max()) < 100 <= int(batch.ids[8:].min())
+        assert torch.equal(batch.soft[8:, 0], batch.ids[8:, 0].float())
+        seen += batch.ids[8:, 0].tolist()
+    assert len(set(seen)) > 8
+
+
+def test_no_batch_has_more_rows_without_labels_than_with() -> None:
+    ids, labels, soft = np.zeros((8, 1), np.int32), np.zeros((8, 1), np.uint8), np.zeros((8, 1), np.float32)
+    many = (Inputs(np.ones((1_000, 1), dtype=np.int32)), np.zeros((1_000, 1), dtype=np.float32))
+    (batch,) = Batches(Inputs(ids), labels, soft, batch_size=8, beside=many)
+    assert len(batch.ids) == 16

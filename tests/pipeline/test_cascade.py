@@ -28,7 +28,10 @@ def test_assistants_teach_students_that_are_pruned_in_steps_and_calibrated(tmp_p
         "search_spaces.stages.two_phases=true",
         "constraints.calibration_error=0.05",
     ]
-    done = small.run(tmp_path, cache, *items)
+    data = ["search=ads", "data.rows=20000"]
+    made = small.run(tmp_path, cache, "rows", *data, "split=train", "output=rows.parquet")
+    assert made.returncode == 0, made.stderr
+    done = small.run(tmp_path, cache, *items, "unlabelled=rows.parquet")
     assert done.returncode == 0, done.stderr
     front = small.front(tmp_path)
     assert (front.state, front.trials.failed) == ("ended", 0)
@@ -51,6 +54,7 @@ def test_assistants_teach_students_that_are_pruned_in_steps_and_calibrated(tmp_p
         (["assistants=[{embedding_dim: 99}]"], "assistants.0: embedding_dim is larger than the teacher's"),
         (["assistants=[{towr: [8]}]"], "assistants.0"),
         (["+search_spaces.distillation.taught_by=[0,1]"], "taught_by=1: there are 0 assistants"),
+        (["unlabelled=nowhere.parquet"], "unlabelled: nowhere.parquet does not exist"),
         (["constraints.group_gap=0.1"], "constraints.group_gap: the data have no group column of few values"),
     ],
     ids=str,

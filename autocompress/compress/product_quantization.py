@@ -23,7 +23,7 @@ from autocompress.models.product_codes import PIECES, ProductCodes
 from autocompress.models.recommender import Recommender
 from autocompress.schema import Frozen
 
-ROUNDS, LEARNT_FROM = 20, 50_000
+ROUNDS, LEARNT_FROM = 40, 50_000
 """Of k-means, and rows at most that it looks at: the most frequent ones."""
 
 

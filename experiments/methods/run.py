@@ -40,7 +40,7 @@ STORED = HERE / "results.json"
 
 def method(name: str, transforms: list[dict[str, Any]], judge: Judge, folder: Path) -> dict[str, Any]:
     """A method at one strength: at once, and after the recovery that all get."""
-    recovery = {**RECOVERY[name], "objective": OBJECTIVE, "mask_ids": judge.scene.mask_ids}
+    recovery = {**RECOVERY[name], "objective": OBJECTIVE[name], "mask_ids": judge.scene.mask_ids}
     shape = judge.config.teacher.shape.model_dump(mode="json")
     plan = Plan.model_validate({"student": shape, "stages": [{"transforms": transforms, "recovery": recovery}]})
     model, _ = one_shot(plan, judge.scene)

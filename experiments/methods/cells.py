@@ -100,5 +100,5 @@ OBJECTIVE = {
     "kuairand": {"distillation_weight": 1.0},
     "gowalla": {"distillation_weight": 1.0, "in_batch_weight": 1.0},
 }
-"""The teacher alone (gowalla: its softmax over a batch's items, too): labels once more move every student, compressed or
-not, towards its training rows."""
+"""The teacher alone (gowalla: its softmax over a batch's items, too): labels once more move every student, compressed
+or not, towards its training rows."""

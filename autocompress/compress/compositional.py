@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field as Limits
 
-from autocompress.compress.apart import large_tables, store_apart
-from autocompress.compress.tables import read_counts
+from autocompress.compress.apart import store_apart, take_apart
 from autocompress.compress.transform import Context, Record
 from autocompress.models.compositional import Compositional
 from autocompress.models.recommender import Recommender
@@ -36,20 +37,14 @@ class CompositionalTables(Frozen):
 
     def apply(self, model: Recommender, context: Context) -> Record:
         """Record: `tables`, those that become sums; both parts are tensors of the model."""
-        tables = large_tables(model, self.least_rows)
-        old = {table: model.bank.table(table).detach() for table in tables}
-        counts = read_counts(model, context)
-        record: Record = {"tables": tables}
-        self.restore(model, record)
-        for table, rows in old.items():
-            module = model.bank.apart.get_submodule(str(table))
-            assert isinstance(module, Compositional)
-            _fit(module, rows.double(), torch.from_numpy(counts[table]).double() + 1.0)
-        return record
+        return take_apart(model, context, self.least_rows, self._made, _fit)
 
     def restore(self, model: Recommender, record: Record) -> None:
         """Switches the recorded tables to sums."""
-        store_apart(model, record["tables"], lambda rows, dim: Compositional(rows, dim, math.ceil(self.keep * rows)))
+        store_apart(model, record["tables"], self._made)
+
+    def _made(self, rows: int, dim: int) -> Compositional:
+        return Compositional(rows, dim, math.ceil(self.keep * rows))
 
     def keeps(self) -> str | None:
         """Share of rows."""
@@ -60,8 +55,8 @@ class CompositionalTables(Frozen):
         return None
 
 
-@torch.no_grad()
-def _fit(module: Compositional, rows: torch.Tensor, weight: torch.Tensor) -> None:
+def _fit(module: Compositional, table: torch.Tensor, reads: NDArray[np.int64]) -> None:
+    rows, weight = table.double(), torch.from_numpy(reads).double() + 1.0
     ids = torch.arange(len(rows))
     places = (torch.div(ids, module.divisor, rounding_mode="floor"), ids % module.divisor)
     parts = [torch.zeros(len(part), module.dim, dtype=torch.float64) for part in (module.quotients, module.remainders)]

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field as Limits
 from threadpoolctl import threadpool_limits
 
-from autocompress.compress.apart import large_tables, store_apart
-from autocompress.compress.tables import read_counts
+from autocompress.compress.apart import store_apart, take_apart
 from autocompress.compress.transform import Context, Record
 from autocompress.models.product_codes import PIECES, ProductCodes
 from autocompress.models.recommender import Recommender
@@ -40,20 +39,14 @@ class ProductQuantization(Frozen):
 
     def apply(self, model: Recommender, context: Context) -> Record:
         """Record: `tables`, those that become codes; codes and pieces are tensors of the model."""
-        tables = large_tables(model, self.least_rows)
-        old = {table: model.bank.table(table).detach() for table in tables}
-        counts = read_counts(model, context)
-        record: Record = {"tables": tables}
-        self.restore(model, record)
-        for table, rows in old.items():
-            module = model.bank.apart.get_submodule(str(table))
-            assert isinstance(module, ProductCodes)
-            _fit(module, rows.numpy(), counts[table])
-        return record
+        return take_apart(model, context, self.least_rows, self._made, _fit)
 
     def restore(self, model: Recommender, record: Record) -> None:
         """Switches the recorded tables to codes."""
-        store_apart(model, record["tables"], lambda rows, dim: ProductCodes(rows, dim, max(1, round(dim / self.piece))))
+        store_apart(model, record["tables"], self._made)
+
+    def _made(self, rows: int, dim: int) -> ProductCodes:
+        return ProductCodes(rows, dim, max(1, round(dim / self.piece)))
 
     def keeps(self) -> str | None:
         """Bits per number of the tables."""
@@ -64,12 +57,12 @@ class ProductQuantization(Frozen):
         return None
 
 
-@torch.no_grad()
-def _fit(module: ProductCodes, rows: NDArray[np.float32], counts: NDArray[np.int64]) -> None:
+def _fit(module: ProductCodes, table: torch.Tensor, counts: NDArray[np.int64]) -> None:
     """Codes and pieces near the rows (rows, d) that are read often; the same rows give the same ones.
 
     `ValueError` where there are fewer rows than `PIECES`.
     """
+    rows = table.numpy()
     frequent = np.sort(np.argsort(-counts, kind="stable")[:LEARNT_FROM])
     weights = counts[frequent].astype(np.float64) + 1.0
     for each, book in zip(module.places, module.books, strict=True):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field as Limits
 
-from autocompress.compress.apart import large_tables, store_apart
-from autocompress.compress.tables import read_counts
+from autocompress.compress.apart import store_apart, take_apart
 from autocompress.compress.transform import Context, Record
 from autocompress.models.recommender import Recommender
 from autocompress.models.tensor_train import TensorTrain
@@ -31,20 +32,14 @@ class TensorTrainTables(Frozen):
 
     def apply(self, model: Recommender, context: Context) -> Record:
         """Record: `tables`, those that become trains; the cores are tensors of the model."""
-        tables = large_tables(model, self.least_rows)
-        old = {table: model.bank.table(table).detach() for table in tables}
-        counts = read_counts(model, context)
-        record: Record = {"tables": tables}
-        self.restore(model, record)
-        for table, rows in old.items():
-            module = model.bank.apart.get_submodule(str(table))
-            assert isinstance(module, TensorTrain)
-            _fit(module, rows, torch.from_numpy(counts[table]).float())
-        return record
+        return take_apart(model, context, self.least_rows, self._made, _fit)
 
     def restore(self, model: Recommender, record: Record) -> None:
         """Switches the recorded tables to trains."""
-        store_apart(model, record["tables"], lambda rows, dim: TensorTrain(rows, dim, self.rank))
+        store_apart(model, record["tables"], self._made)
+
+    def _made(self, rows: int, dim: int) -> TensorTrain:
+        return TensorTrain(rows, dim, self.rank)
 
     def keeps(self) -> str | None:
         """The rank."""
@@ -55,9 +50,9 @@ class TensorTrainTables(Frozen):
         return None
 
 
-@torch.no_grad()
-def _fit(module: TensorTrain, rows: torch.Tensor, reads: torch.Tensor) -> None:
+def _fit(module: TensorTrain, rows: torch.Tensor, counts: NDArray[np.int64]) -> None:
     """Rows that are never read count as their mean: what nothing asks for should cost no rank."""
+    reads = torch.from_numpy(counts).float()
     (n1, n2, n3), (d1, d2, d3) = module.radices, module.factors
     mean = (reads[:, None] * rows).sum(0) / reads.sum().clamp_min(1.0)
     whole = mean.repeat(n1 * n2 * n3, 1)

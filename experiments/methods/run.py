@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cells import METHODS, OBJECTIVE, RECOVERY, SCRATCH, TEACHERS
+from cells import DENSE, METHODS, OBJECTIVE, RECOVERY, SCRATCH, TEACHERS
 
 from autocompress.compress.plan import Plan
 from autocompress.measure.machine import machine
@@ -113,32 +113,46 @@ def run(name: str, stored: dict[str, Any]) -> None:
 
 
 def plot(stored: dict[str, Any]) -> None:
-    """Change of quality after recovery against bytes, a panel per log."""
+    """Change of quality after recovery against bytes: a row per log, methods for tables and for dense layers apart."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.axes import Axes
     from matplotlib.ticker import LogLocator
 
-    names = sorted({words for entry in stored["logs"].values() for words in entry["methods"]})
-    colours = dict(zip(names, pyplot.colormaps["tab20"].colors, strict=False))
-    figure, axes = pyplot.subplots(1, len(stored["logs"]), figsize=(6 * len(stored["logs"]), 4.5), squeeze=False)
-    for axis, (name, entry) in zip(axes[0], stored["logs"].items(), strict=True):
-        for words, cells in sorted(entry["methods"].items()):
+    def draw(axis: Axes, entry: dict[str, Any], methods: list[str]) -> None:
+        colours = dict(zip(methods, pyplot.colormaps["tab20"].colors, strict=False))
+        for words in methods:
+            cells = entry["methods"][words]
             sizes = [cell["bytes"] / 1e3 for cell in cells]
-            axis.plot(sizes, [cell["recovered"]["change"] for cell in cells], "o-", label=words, color=colours[words])
+            changes = [cell["recovered"]["change"] for cell in cells]
+            axis.plot(sizes, changes, "o-", markersize=4, linewidth=1, label=words, color=colours[words])
         sizes = [each["bytes"] / 1e3 for each in entry["scratch"]]
         axis.plot(sizes, [each["change"] for each in entry["scratch"]], "k--", label="from scratch")
-        axis.plot([entry["quantize_dynamic"]["bytes"] / 1e3], [entry["quantize_dynamic"]["change"]], "kD")
+        stock = entry["quantize_dynamic"]
+        axis.plot([stock["bytes"] / 1e3], [stock["change"]], "kD", label="quantize_dynamic")
         axis.axhline(0.0, color="grey", linewidth=0.5)
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.xaxis.set_major_formatter("{x:,.0f}")
         axis.xaxis.set_minor_formatter("")
-        axis.set_title(name + (" (synthetic)" if entry["synthetic"] else ""))
-        axis.set_xlabel("KB of model.onnx")
-        axis.set_ylabel("change of test quality after recovery")
-    axes[0][-1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        shown = [cell["recovered"]["change"] for words in methods for cell in entry["methods"][words]]
+        axis.set_ylim(max(min(shown), -0.1) - 0.002, max([*shown, 0.0]) + 0.002)
+        axis.legend(fontsize=6, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+    logs = stored["logs"]
+    figure, axes = pyplot.subplots(len(logs), 2, figsize=(14, 3.6 * len(logs)), squeeze=False)
+    for row, (name, entry) in zip(axes, logs.items(), strict=True):
+        for axis, dense in zip(row, (False, True), strict=True):
+            methods = [words for words in entry["methods"] if (words in DENSE) == dense]
+            axis.set_visible(bool(methods))
+            if methods:
+                draw(axis, entry, methods)
+                what = "dense layers" if dense else "tables"
+                axis.set_title(f"{name}{' (synthetic)' if entry['synthetic'] else ''}: {what}", fontsize=9)
+                axis.set_xlabel("KB of model.onnx")
+        row[0].set_ylabel("change after recovery")
     figure.tight_layout()
     figure.savefig(HERE / "plot.png", dpi=110)
 

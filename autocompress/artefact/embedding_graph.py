@@ -19,6 +19,9 @@ from autocompress.models.packed_table import packed
 from autocompress.models.row_quantization import codes, pack, row_scales
 from autocompress.models.unpacking import unpacking
 
+MOST_RUNS = 64
+"""Of columns that are cut out one by one; where there are more, gathering each column is as fast."""
+
 
 def embedding_graph(bank: EmbeddingBank, ids: str, numbers: str, output: str) -> Graph:
     """Nodes and initializers from `ids` (int32, (n, slots that are read)) to `output` (float32, (n, width)).
@@ -47,7 +50,7 @@ def embedding_graph(bank: EmbeddingBank, ids: str, numbers: str, output: str) ->
         if table < layout.fields:
             parts.append(add(_apart(bank, table, ids), f"field_{table}.flat"))
     if layout.order is not None:
-        parts = [add(_ordered(bank, parts), "in_order")]
+        parts = [add(_ordered(bank, parts, ids), "in_order")]
     start = layout.fields - (len(layout.slots) - len(layout.read_slots))
     for place, each in enumerate(layout.lists):
         name = f"list_{place}"
@@ -63,21 +66,64 @@ def embedding_graph(bank: EmbeddingBank, ids: str, numbers: str, output: str) ->
     return nodes, tensors
 
 
-def _ordered(bank: EmbeddingBank, parts: list[str]) -> Graph:
-    """From what is looked up to `in_order`: the fields' columns where they are wanted, constants among them."""
-    tensors = [_tensor("order", np.array(bank.layout.order, dtype=np.int32))]
-    nodes = [helper.make_node("Concat", parts, ["by_group"], axis=1)]
-    if bank.constants is None:
-        return [*nodes, helper.make_node("Gather", ["by_group", "order"], ["in_order"], axis=1)], tensors
-    values = np.zeros(len(bank.layout.order or ()), dtype=np.float32)
-    values[list(bank.layout.constant)] = bank.constants.detach().numpy()
-    tensors += [_tensor("one_column", np.array([0, 0, 0, 1], dtype=np.int64)), _tensor("constants", values)]
-    return [
-        *nodes,
-        helper.make_node("Pad", ["by_group", "one_column"], ["with_zero"]),
-        helper.make_node("Gather", ["with_zero", "order"], ["without_constants"], axis=1),
-        helper.make_node("Add", ["without_constants", "constants"], ["in_order"]),
-    ], tensors
+def _ordered(bank: EmbeddingBank, parts: list[str], ids: str) -> Graph:
+    """From what is looked up to `in_order`: the fields' columns where they are wanted, constants among them.
+
+    Runs of neighbouring columns are cut out and joined again, which is several times as fast as gathering columns one
+    by one (`experiments/operators`) while the runs are few.
+    """
+    layout, nodes, tensors = bank.layout, list[onnx.NodeProto](), list[onnx.TensorProto]()
+    if bank.constants is not None:
+        # a row of a table that every id reads: what it holds is repeated for each row of the batch
+        tensors += [
+            _tensor("constants", bank.constants.detach().numpy()[None]),
+            numpy_helper.from_array(np.array(0, dtype=np.int64), "first_slot"),
+        ]
+        nodes += [
+            helper.make_node("Gather", [ids, "first_slot"], ["some_ids"], axis=1),
+            helper.make_node("Sub", ["some_ids", "some_ids"], ["zeros"]),
+            helper.make_node("Gather", ["constants", "zeros"], ["constant_columns"]),
+        ]
+        parts = [*parts, "constant_columns"]
+    wanted = _wanted(bank)
+    runs = _runs(wanted, layout.part_widths)
+    if len(runs) > MOST_RUNS:
+        tensors.append(_tensor("order", np.array(wanted, dtype=np.int32)))
+        joined = helper.make_node("Concat", parts, ["by_group"], axis=1)
+        return [*nodes, joined, helper.make_node("Gather", ["by_group", "order"], ["in_order"], axis=1)], tensors
+    names: dict[tuple[int, int], str] = {}
+    for place, part in enumerate(parts):
+        mine = sorted((start, length) for other, start, length in runs if other == place)
+        pieces = [f"{part}.run_{start}" for start, _ in mine]
+        names |= {(place, start): piece for (start, _), piece in zip(mine, pieces, strict=True)}
+        if len(mine) == 1:
+            names[place, mine[0][0]] = part
+        elif mine:
+            tensors.append(_tensor(f"{part}.runs", np.array([length for _, length in mine], dtype=np.int64)))
+            nodes.append(helper.make_node("Split", [part, f"{part}.runs"], pieces, axis=1))
+    nodes.append(helper.make_node("Concat", [names[part, start] for part, start, _ in runs], ["in_order"], axis=1))
+    return nodes, tensors
+
+
+def _wanted(bank: EmbeddingBank) -> list[int]:
+    """As the layout's `order`, constants counted one by one behind what is looked up."""
+    order, looked_up = bank.layout.order or (), sum(bank.layout.part_widths)
+    constants = iter(range(looked_up, looked_up + len(bank.layout.constant)))
+    return [next(constants) if column == looked_up else column for column in order]
+
+
+def _runs(wanted: list[int], widths: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """Part, first column inside it and length of each run of columns that are neighbours in one part, in order."""
+    ends = np.cumsum([*widths, len(wanted)])
+    found: list[tuple[int, int, int]] = []
+    for column in wanted:
+        part = int(np.searchsorted(ends, column, side="right"))
+        inside = column - int(ends[part - 1] if part else 0)
+        if found and found[-1][0] == part and sum(found[-1][1:]) == inside:
+            found[-1] = (part, found[-1][1], found[-1][2] + 1)
+        else:
+            found.append((part, inside, 1))
+    return found
 
 
 def _asked(name: str, bank: EmbeddingBank, fields: list[int], ids: str) -> tuple[Graph, str]:

@@ -95,6 +95,14 @@ class BankLayout:
         return sorted(range(self.fields), key=lambda each: -self.dims[each])
 
     @cached_property
+    def part_widths(self) -> tuple[int, ...]:
+        """Columns of each part of the fields that is looked up at once: of groups that have any, then of tables
+        apart."""
+        several = [(group.dim, sum(table < self.fields for table in group.tables)) for group in self.groups]
+        apart = [self.dim(table) for table in self.apart if table < self.fields]
+        return (*(dim * many for dim, many in several if many), *apart)
+
+    @cached_property
     def order(self) -> tuple[int, ...] | None:
         """Where each column of the fields stands among the columns that are looked up, groups first, tables apart
         behind them; one past the last of them where a constant stands. None where that is where it is wanted."""

@@ -87,6 +87,38 @@ def tables(draw: np.random.Generator) -> dict[str, onnxruntime.InferenceSession]
     }
 
 
+def orders(draw: np.random.Generator) -> dict[str, onnxruntime.InferenceSession]:
+    """Ways to bring the columns of two lookups, a third and two thirds of the fields, into the fields' order."""
+    width, second = FIELDS * DIM, [field for field in range(FIELDS) if field % 3 == 1]
+    first = [field for field in range(FIELDS) if field % 3 != 1]
+    place = {field: index for index, field in enumerate([*first, *second])}
+    columns = np.array([DIM * place[field] + dim for field in range(FIELDS) for dim in range(DIM)], dtype=np.int32)
+    cut = DIM * len(first)
+    parts = [
+        NODE("Split", ["ids", "parts"], ["first", "second"], axis=1),
+    ]
+    names = [f"f{field}" for field in range(FIELDS)]
+    runs = [
+        *parts,
+        NODE("Split", ["first", "of_first"], [names[field] for field in first], axis=1),
+        NODE("Split", ["second", "of_second"], [names[field] for field in second], axis=1),
+        NODE("Concat", names, ["y"], axis=1),
+    ]
+    gather = [
+        *parts,
+        NODE("Concat", ["first", "second"], ["joined"], axis=1),
+        NODE("Gather", ["joined", "columns"], ["y"], axis=1),
+    ]
+    shared: Arrays = {"parts": np.array([cut, width - cut])}
+    of: Arrays = {"of_first": np.full(len(first), DIM), "of_second": np.full(len(second), DIM)}
+    plain = [*parts, NODE("Concat", ["first", "second"], ["y"], axis=1)]
+    return {
+        "float": session(plain, shared, TensorProto.FLOAT, width),
+        "columns gathered one by one": session(gather, {**shared, "columns": columns}, TensorProto.FLOAT, width),
+        "runs cut out and joined": session(runs, {**shared, **of}, TensorProto.FLOAT, width),
+    }
+
+
 def layers(draw: np.random.Generator, inputs: int, outputs: int) -> dict[str, onnxruntime.InferenceSession]:
     """Ways to run one linear layer."""
     weight = (draw.standard_normal((outputs, inputs)) / 30).astype(np.float32)
@@ -165,8 +197,10 @@ def main() -> None:
     """Measures and stores."""
     draw = np.random.default_rng(0)
     ids = draw.integers(0, ROWS, (BATCH, FIELDS)).astype(np.int32)
+    flat = draw.standard_normal((BATCH, FIELDS * DIM)).astype(np.float32)
     results = {
         "lookup_256x20x16": relative(tables(draw), ids),
+        "order_256x20x16": relative(orders(draw), flat),
         **{
             f"linear_{wide}x{out}_batch_256": relative(
                 layers(draw, wide, out), draw.standard_normal((BATCH, wide)).astype(np.float32)

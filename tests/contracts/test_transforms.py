@@ -16,6 +16,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from autocompress.artefact import embedding_graph
 from autocompress.artefact.export import parity
 from autocompress.artefact.runtime import open_session, score
 from autocompress.compress.plan import Plan, Stage
@@ -404,6 +405,25 @@ def test_large_tables_take_a_byte_for_every_piece_of_a_row(piece: int, exported:
         assert stored[f"apart_{table}.codes"].shape == (rows, 8 // piece)
         assert stored[f"apart_{table}.half_0"].dtype == np.float16
         assert stored[f"apart_{table}.half_0"].shape == (256 * 8 // piece, piece)
+
+
+@pytest.mark.parametrize("most", [0, 3, 64])
+@pytest.mark.parametrize(
+    "methods",
+    [
+        (("dimensions", {"keep": 0.5}), ("fields", {"keep": 0.6})),
+        (("product_quantization", {"least_rows": 300}), ("mixed_table_bits", {"average_bits": 6.0})),
+        (("fields", {"keep": 0.5}), ("mixed_dimensions", {"alpha": 0.3})),
+    ],
+    ids=str,
+)
+def test_columns_stand_where_they_are_wanted_joined_in_runs_or_gathered_one_by_one(
+    methods: tuple[tuple[str, dict[str, Any]], ...], most: int, exported: Exporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding_graph, "MOST_RUNS", most)
+    model, _ = applied(*(transform(kind, knobs) for kind, knobs in methods))
+    assert model.bank.layout.order is not None
+    assert parity(model, exported(model), new_inputs(model, 300)) <= 1e-5
 
 
 @pytest.mark.parametrize(("piece", "sizes"), [(3.0, {3: 2, 2: 1}), (1.5, {2: 3, 1: 2}), (5.0, {4: 2})])

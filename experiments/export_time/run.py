@@ -1,6 +1,6 @@
 """What does one trial's file cost: export, parity with torch, and its size, at a teacher's scale?
 
-    python experiments/export_time/run.py      # about 2 minutes on two cores
+    python experiments/export_time/run.py      # about 3 minutes on two cores
 
 A DCNv2 of 39 fields, 1.06 M rows x 16, tower 400x3, three cross layers of rank 64, its weights random (**synthetic**:
 nothing here depends on what they are). Each method of `EXAMPLES` is applied, and several together; then the file is

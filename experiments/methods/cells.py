@@ -47,7 +47,7 @@ ROWS_AND_NUMBERS: dict[str, list[Plan]] = {
 OF_FIELDS: dict[str, list[Plan]] = {
     "fields": [[{"kind": "fields", "keep": keep}] for keep in (0.8, 0.6, 0.4)],
     "dimensions by rows": [[{"kind": "mixed_dimensions", "alpha": alpha}] for alpha in (0.1, 0.2, 0.3)],
-    "product quantization": apart("product_quantization", "piece", (2, 4, 8)),
+    "product quantization": apart("product_quantization", "piece", (2, 4, 8, 3.2)),
 }
 DENSE: dict[str, list[Plan]] = {
     "channels": [[{"kind": "channels", "ratio": ratio}] for ratio in (0.25, 0.5, 0.75)],

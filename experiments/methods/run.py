@@ -124,7 +124,7 @@ def plot(stored: dict[str, Any]) -> None:
     def draw(axis: Axes, entry: dict[str, Any], methods: list[str]) -> None:
         colours = dict(zip(methods, pyplot.colormaps["tab20"].colors, strict=False))
         for words in methods:
-            cells = entry["methods"][words]
+            cells = sorted(entry["methods"][words], key=lambda cell: -cell["bytes"])
             sizes = [cell["bytes"] / 1e3 for cell in cells]
             changes = [cell["recovered"]["change"] for cell in cells]
             axis.plot(sizes, changes, "o-", markersize=4, linewidth=1, label=words, color=colours[words])

@@ -38,7 +38,7 @@ def table(name: str, entry: dict[str, Any]) -> list[str]:
         "|---|---|---:|---:|---|---|---|---:|",
     ]
     for method, cells in entry["methods"].items():
-        for cell in cells:
+        for cell in sorted(cells, key=lambda cell: -cell["bytes"]):
             faster = " / ".join(f"{cell['times_faster'][batch]:.1f}" for batch in ("1", "64", "256"))
             scratch = cell["from_scratch_of_these_bytes"]
             lines.append(

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
+from torch import distributed
 
 from autocompress.compress.plan import Recovery
 from autocompress.data.store import Dataset
@@ -155,6 +156,10 @@ def main(told: Path, folder: Path) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return REFUSED
+    finally:
+        if distributed.is_initialized():
+            # left to the interpreter's end, its threads may outlive what they need, and the process aborts
+            distributed.destroy_process_group()
     return 0
 
 

@@ -113,7 +113,7 @@ def run(name: str, stored: dict[str, Any]) -> None:
 
 
 def plot(stored: dict[str, Any]) -> None:
-    """Change of quality after recovery against bytes: a row per log, methods for tables and for dense layers apart."""
+    """Change of quality after recovery: a row per log, of tables against bytes, of dense layers against speed."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -121,37 +121,50 @@ def plot(stored: dict[str, Any]) -> None:
     from matplotlib.axes import Axes
     from matplotlib.ticker import LogLocator
 
-    def draw(axis: Axes, entry: dict[str, Any], methods: list[str]) -> None:
-        colours = dict(zip(methods, pyplot.colormaps["tab20"].colors, strict=False))
+    def draw(axis: Axes, entry: dict[str, Any], methods: list[str], dense: bool) -> None:
+        def place(cell: dict[str, Any]) -> float:
+            return float(cell["times_faster"]["256"] if dense else cell["bytes"] / 1e3)
+
+        shown = []
         for words in methods:
-            cells = sorted(entry["methods"][words], key=lambda cell: -cell["bytes"])
-            sizes = [cell["bytes"] / 1e3 for cell in cells]
+            cells = sorted(entry["methods"][words], key=place)
             changes = [cell["recovered"]["change"] for cell in cells]
-            axis.plot(sizes, changes, "o-", markersize=4, linewidth=1, label=words, color=colours[words])
-        sizes = [each["bytes"] / 1e3 for each in entry["scratch"]]
-        axis.plot(sizes, [each["change"] for each in entry["scratch"]], "k--", label="from scratch")
+            shown += changes
+            axis.plot([*map(place, cells)], changes, "o-", markersize=4, linewidth=1, label=words, color=colours[words])
         stock = entry["quantize_dynamic"]
-        axis.plot([stock["bytes"] / 1e3], [stock["change"]], "kD", label="quantize_dynamic")
+        axis.plot([place(stock)], [stock["change"]], "kD", label="quantize_dynamic")
         axis.axhline(0.0, color="grey", linewidth=0.5)
+        axis.set_ylim(max(min(shown), -0.1) - 0.002, max([*shown, 0.0]) + 0.002)
+        if dense:
+            axis.set_xlabel("times faster than the teacher at batch 256")
+            return
+        scratch = entry["scratch"]
+        axis.plot(
+            [each["bytes"] / 1e3 for each in scratch], [each["change"] for each in scratch], "k--", label="scratch"
+        )
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.xaxis.set_major_formatter("{x:,.0f}")
         axis.xaxis.set_minor_formatter("")
-        shown = [cell["recovered"]["change"] for words in methods for cell in entry["methods"][words]]
-        axis.set_ylim(max(min(shown), -0.1) - 0.002, max([*shown, 0.0]) + 0.002)
-        axis.legend(fontsize=6, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        axis.set_xlabel("KB of model.onnx")
 
     logs = stored["logs"]
+    every = sorted({words for entry in logs.values() for words in entry["methods"]})
+    colours = {
+        words: pyplot.colormaps["tab20"].colors[place % 20]
+        for dense in (False, True)
+        for place, words in enumerate(words for words in every if (words in DENSE) == dense)
+    }
     figure, axes = pyplot.subplots(len(logs), 2, figsize=(14, 3.6 * len(logs)), squeeze=False)
     for row, (name, entry) in zip(axes, logs.items(), strict=True):
         for axis, dense in zip(row, (False, True), strict=True):
             methods = [words for words in entry["methods"] if (words in DENSE) == dense]
             axis.set_visible(bool(methods))
             if methods:
-                draw(axis, entry, methods)
+                draw(axis, entry, methods, dense)
+                axis.legend(fontsize=6, loc="center left", bbox_to_anchor=(1.0, 0.5))
                 what = "dense layers" if dense else "tables"
                 axis.set_title(f"{name}{' (synthetic)' if entry['synthetic'] else ''}: {what}", fontsize=9)
-                axis.set_xlabel("KB of model.onnx")
         row[0].set_ylabel("change after recovery")
     figure.tight_layout()
     figure.savefig(HERE / "plot.png", dpi=110)

@@ -154,6 +154,10 @@ class RecommenderTraining(LightningModule):
         objective, value = self.recovery.objective, mine.new_zeros(())
         if self.projection is not None:
             projected = self.projection(mine)
-            value = value + objective.feature_weight * hint(projected, theirs)
-            value = value + objective.contrastive_weight * contrastive(projected, theirs)
-        return value + objective.relational_weight * relational(mine, theirs)
+            if objective.feature_weight:
+                value = value + objective.feature_weight * hint(projected, theirs)
+            if objective.contrastive_weight:
+                value = value + objective.contrastive_weight * contrastive(projected, theirs)
+        if objective.relational_weight:
+            value = value + objective.relational_weight * relational(mine, theirs)
+        return value

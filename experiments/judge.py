@@ -93,11 +93,16 @@ class Judge:
     def file(self, model: Recommender, path: Path) -> dict[str, Any]:
         """What a model's file is: bytes, those of its tables, and change of quality."""
         export(model, self.dataset.schema, path, self.scene.cache)
+        layout = model.bank.layout
+        largest = int(np.argmax(layout.rows))
+        prefix = f"apart_{largest}." if largest in layout.apart else None
         sizes = {"bytes": path.stat().st_size, "table_bytes": table_bytes(path)}
+        if prefix is not None:
+            sizes["bytes_of_largest_table"] = table_bytes(path, (prefix,))
         return {**sizes, **self.change(path, model.bank.numbering)}
 
 
-def table_bytes(path: Path) -> int:
-    """Of everything that a file stores for its lookups."""
+def table_bytes(path: Path, prefixes: tuple[str, ...] = ("table_", "apart_")) -> int:
+    """Of everything that a file stores for its lookups, or of what is called so."""
     stored = onnx.load(path).graph.initializer
-    return sum(len(tensor.raw_data) for tensor in stored if tensor.name.startswith(("table_", "apart_")))
+    return sum(len(tensor.raw_data) for tensor in stored if tensor.name.startswith(prefixes))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from pydantic import Field as Limits
 
@@ -65,7 +66,7 @@ def _harms(model: Recommender, context: Context, tables: dict[str, int]) -> dict
     with torch.no_grad():
         for name, table in tables.items():
             values = model.bank.stored(table)
-            ids = asked[:, slots == table].unique()  # type: ignore[no-untyped-call]
+            ids = torch.from_numpy(np.unique(asked[:, slots == table].numpy()))
             read = torch.where((ids >= 0) & (ids < len(values)), ids, 0)
             whole = values[read].clone()
             for bits in CHOICES:

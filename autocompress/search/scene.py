@@ -27,7 +27,7 @@ from autocompress.measure.sample import Sample, sample_of
 from autocompress.models.recommender import tensors
 from autocompress.models.shape import Shape
 from autocompress.training.arithmetic import Arithmetic, fastest
-from autocompress.training.from_scratch import train_from_scratch
+from autocompress.training.from_scratch import Trained, train_from_scratch
 from autocompress.training.taught import Taught, features_of_model, logits_of_file, logits_of_inputs, logits_of_model
 from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import Ready
@@ -98,16 +98,23 @@ class Scene:
         return inputs, logits_of_inputs(self.teacher_file.model, inputs, known_by, self.threads, self.cache)
 
     def _taught_by_assistant(self, place: int, with_features: bool) -> Taught:
-        """Of the `place`-th assistant, which the one before it (or the teacher) taught; trained once, found again."""
-        rows, digest, taught = self.dataset.rows["train"], "", None
-        soft = logits_of_file(self.teacher_file.model, self.dataset, rows, self.threads, self.cache)
-        for config in self.assistants[:place]:
-            trained = train_from_scratch(config, self.dataset, self.seed, self.cache, None, self.goal, soft=soft)
-            digest, taught = trained.digest, trained.model
-            soft = logits_of_model(taught, digest, self.dataset, rows, self.cache)
-        assert taught is not None
-        features = features_of_model(taught, digest, self.dataset, rows, self.cache) if with_features else None
+        trained, soft = self._cascade[place - 1]
+        if not with_features:
+            return Taught(soft).latest(self.soft_rows)
+        rows = self.dataset.rows["train"]
+        features = features_of_model(trained.model, trained.digest, self.dataset, rows, self.cache)
         return Taught(soft, features).latest(self.soft_rows)
+
+    @cached_property
+    def _cascade(self) -> list[tuple[Trained, NDArray[np.float32]]]:
+        """The assistants, each taught by the one before it (the first by the teacher), and what they say of all rows."""
+        rows, found = self.dataset.rows["train"], list[tuple[Trained, NDArray[np.float32]]]()
+        soft = logits_of_file(self.teacher_file.model, self.dataset, rows, self.threads, self.cache)
+        for config in self.assistants:
+            trained = train_from_scratch(config, self.dataset, self.seed, self.cache, None, self.goal, soft=soft)
+            soft = logits_of_model(trained.model, trained.digest, self.dataset, rows, self.cache)
+            found.append((trained, soft))
+        return found
 
     @cached_property
     def _logits(self) -> NDArray[np.float32]:

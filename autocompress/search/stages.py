@@ -14,7 +14,7 @@ from autocompress.schema import Frozen
 
 
 class Stages(Frozen):
-    """`two_phases`: all stages but the last imitate the teacher alone, its features too; the last one sees labels.
+    """`two_phases`: all stages but the last imitate the teacher alone; the last one sees labels and no features.
 
     `last_distillation_weight` and `last_temperature` are those of the last stage, where they differ from the first's:
     stages between lie between. `removal` `rising`: methods that can (those with `in_steps`) remove a part in every

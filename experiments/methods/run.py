@@ -46,7 +46,7 @@ def method(name: str, transforms: list[dict[str, Any]], judge: Judge, folder: Pa
     model, _ = one_shot(plan, judge.scene)
     path, stage = folder / "cell.onnx", plan.stages[0].recovery
     at_once = judge.file(model, path)
-    sizes = {key: at_once.pop(key) for key in ("bytes", "table_bytes")}
+    sizes = {key: at_once.pop(key) for key in ("bytes", "table_bytes", "bytes_of_largest_table") if key in at_once}
     found = {"transforms": transforms, **sizes, "at_once": at_once}
     found["times_faster"] = judge.speed(path, model.bank.numbering)
     started = time.perf_counter()

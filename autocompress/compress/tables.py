@@ -29,8 +29,8 @@ def read_counts(model: Recommender, context: Context) -> list[NDArray[np.int64]]
 def give_new_ids(model: Recommender, new_ids: Mapping[int, NDArray[np.int64]], context: Context) -> Record:
     """Gives each row of some tables (rows,) a new id; rows that share one become their mean, weighted by reads.
 
-    Record: `rows` of every table afterwards, and `renumbered`, {table: ids of the data} of those whose ids are more than
-    cut; the ids themselves are tensors of the model.
+    Record: `rows` of every table afterwards, and `renumbered`, {table: ids of the data} of those whose ids are more
+    than cut; the ids themselves are tensors of the model.
     """
     bank, counts = model.bank, read_counts(model, context)
     rows = list(bank.layout.rows)

@@ -107,7 +107,8 @@ class Scene:
 
     @cached_property
     def _cascade(self) -> list[tuple[Trained, NDArray[np.float32]]]:
-        """The assistants, each taught by the one before it (the first by the teacher), and what they say of all rows."""
+        """The assistants, each taught by the one before it (the first by the teacher), and what they say of all
+        rows."""
         rows, found = self.dataset.rows["train"], list[tuple[Trained, NDArray[np.float32]]]()
         soft = logits_of_file(self.teacher_file.model, self.dataset, rows, self.threads, self.cache)
         for config in self.assistants:

@@ -24,6 +24,15 @@ def change(cell: dict[str, Any]) -> str:
     return f"{cell['change']:+.4f} ({low:+.4f} to {high:+.4f})"
 
 
+def largest(cell: dict[str, Any], teacher: dict[str, Any]) -> str:
+    """How many times smaller the largest table is, where it is stored apart and was looked at by itself."""
+    mine = cell.get("bytes_of_largest_table")
+    if mine is None:
+        return ""
+    share = max(teacher["rows"].values()) / sum(teacher["rows"].values())
+    return f"; the largest {teacher['table_bytes'] * share / mine:.1f}x"
+
+
 def table(name: str, entry: dict[str, Any]) -> list[str]:
     """Of one log."""
     teacher = entry["teacher"]
@@ -43,7 +52,7 @@ def table(name: str, entry: dict[str, Any]) -> list[str]:
             scratch = cell["from_scratch_of_these_bytes"]
             lines.append(
                 f"| {method} | {strength(cell['transforms'])} | {teacher['bytes'] / cell['bytes']:.1f}x "
-                f"| {teacher['table_bytes'] / cell['table_bytes']:.1f}x | {faster} | {change(cell['at_once'])} "
+                f"| {teacher['table_bytes'] / cell['table_bytes']:.1f}x{largest(cell, teacher)} | {faster} | {change(cell['at_once'])} "
                 f"| {change(cell['recovered'])} | {'' if scratch is None else format(scratch['change'], '+.4f')} |"
             )
     stock = entry["quantize_dynamic"]

@@ -50,10 +50,12 @@ def table(name: str, entry: dict[str, Any]) -> list[str]:
         for cell in sorted(cells, key=lambda cell: -cell["bytes"]):
             faster = " / ".join(f"{cell['times_faster'][batch]:.1f}" for batch in ("1", "64", "256"))
             scratch = cell["from_scratch_of_these_bytes"]
+            smaller = f"{teacher['bytes'] / cell['bytes']:.1f}x"
+            tables = f"{teacher['table_bytes'] / cell['table_bytes']:.1f}x{largest(cell, teacher)}"
+            of_scratch = "" if scratch is None else format(scratch["change"], "+.4f")
             lines.append(
-                f"| {method} | {strength(cell['transforms'])} | {teacher['bytes'] / cell['bytes']:.1f}x "
-                f"| {teacher['table_bytes'] / cell['table_bytes']:.1f}x{largest(cell, teacher)} | {faster} | {change(cell['at_once'])} "
-                f"| {change(cell['recovered'])} | {'' if scratch is None else format(scratch['change'], '+.4f')} |"
+                f"| {method} | {strength(cell['transforms'])} | {smaller} | {tables} | {faster} "
+                f"| {change(cell['at_once'])} | {change(cell['recovered'])} | {of_scratch} |"
             )
     stock = entry["quantize_dynamic"]
     faster = " / ".join(f"{stock['times_faster'][batch]:.1f}" for batch in ("1", "64", "256"))

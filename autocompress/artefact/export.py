@@ -81,14 +81,27 @@ def _calibrated(nodes: list[onnx.NodeProto], calibration: Calibration) -> Graph:
     for node in nodes:
         for names in (node.input, node.output):
             names[:] = [raw if name == OUTPUT else name for name in names]
-    tensors = [
-        onnx.numpy_helper.from_array(np.array(values, dtype=np.float32), f"{OUTPUT}.{name}")
-        for name, values in calibration._asdict().items()
-    ]
-    return [
+    values = {name: np.array(value, dtype=np.float32) for name, value in calibration._asdict().items()}
+    bent = values["knots"].size > 0
+    straight = f"{OUTPUT}.straight" if bent else OUTPUT
+    made = [
         helper.make_node("Mul", [raw, f"{OUTPUT}.factors"], [f"{OUTPUT}.scaled"]),
-        helper.make_node("Add", [f"{OUTPUT}.scaled", f"{OUTPUT}.shifts"], [OUTPUT]),
-    ], tensors
+        helper.make_node("Add", [f"{OUTPUT}.scaled", f"{OUTPUT}.shifts"], [straight]),
+    ]
+    tensors = [onnx.numpy_helper.from_array(values[name], f"{OUTPUT}.{name}") for name in ("factors", "shifts")]
+    if bent:
+        last = onnx.numpy_helper.from_array(np.array([2], dtype=np.int64), f"{OUTPUT}.last")
+        tensors += [onnx.numpy_helper.from_array(values[name], f"{OUTPUT}.{name}") for name in ("knots", "bends")]
+        tensors.append(last)
+        made += [
+            helper.make_node("Unsqueeze", [raw, last.name], [f"{OUTPUT}.each"]),
+            helper.make_node("Sub", [f"{OUTPUT}.each", f"{OUTPUT}.knots"], [f"{OUTPUT}.way"]),
+            helper.make_node("Relu", [f"{OUTPUT}.way"], [f"{OUTPUT}.beyond"]),
+            helper.make_node("Mul", [f"{OUTPUT}.beyond", f"{OUTPUT}.bends"], [f"{OUTPUT}.bent"]),
+            helper.make_node("ReduceSum", [f"{OUTPUT}.bent", last.name], [f"{OUTPUT}.more"], keepdims=0),
+            helper.make_node("Add", [straight, f"{OUTPUT}.more"], [OUTPUT]),
+        ]
+    return made, tensors
 
 
 def _named(graph: Graph, prefix: str) -> str:

@@ -35,7 +35,9 @@ class Channels(Frozen):
     """
 
     kind: Literal["channels"] = "channels"
-    follows: ClassVar[frozenset[str]] = frozenset({"rows", "hashing", "fields", "dimensions", "channels"})
+    follows: ClassVar[frozenset[str]] = frozenset(
+        {"rows", "hashing", "fields", "dimensions", "channels", "quantize_tables"}
+    )
     ratio: float = Limits(ge=0.0, lt=1.0)
     importance: Literal["magnitude", "gradient", "activation"] = "magnitude"
     scope: Literal["layer", "global"] = "layer"

@@ -52,7 +52,7 @@ def _inherit_tables(
     squares = [weight.square().sum(0) for weight in readers if weight.shape[1] == teacher.bank.layout.width]
     reads = torch.stack(squares).sum(0) if squares else torch.ones(teacher.bank.layout.width)
     old, new = teacher.bank, student.bank
-    old_reads, new_reads = _readers(old), _readers(new)
+    old_reads = _readers(old)
     energies = []
     all_dims = zip(context.schema.tables, old.layout.dims, new.layout.dims, strict=True)
     for index, (name, have, want) in enumerate(all_dims):
@@ -62,13 +62,20 @@ def _inherit_tables(
         frequency = torch.from_numpy(context.counts[index]).float()[: len(table), None]
         energies.append((frequency * table.square()).sum(0) * sum(reads[columns] for columns in old_reads[index]))
     dims = _strongest(torch.stack(energies).sum(0), new.layout.dims[0]) if aligned else None
-    columns: dict[int, int] = dict(zip(new.layout.rest(), old.layout.rest(), strict=True))
-    for index, (theirs, mine) in enumerate(zip(old_reads, new_reads, strict=True)):
-        chosen = dims if dims is not None else _strongest(energies[index], new.layout.dims[index])
+    kept = [dims or _strongest(energy, new.layout.dims[index]) for index, energy in enumerate(energies)]
+    for index, chosen in enumerate(kept):
         new.table(index).copy_(old.table(index)[:, chosen])
+    return columns_kept(old, new, kept), dims
+
+
+def columns_kept(old: EmbeddingBank, new: EmbeddingBank, kept: list[list[int]]) -> list[int]:
+    """The columns of the wider bank's output that the narrower one still has, in its order, where of each table the
+    dimensions `kept` stay."""
+    columns: dict[int, int] = dict(zip(new.layout.rest(), old.layout.rest(), strict=True))
+    for theirs, mine, chosen in zip(_readers(old), _readers(new), kept, strict=True):
         for source, target in zip(theirs, mine, strict=True):
             columns |= {column: source[dim] for column, dim in zip(target, chosen, strict=True)}
-    return [columns[column] for column in range(new.layout.width)], dims
+    return [columns[column] for column in range(new.layout.width)]
 
 
 def _readers(bank: EmbeddingBank) -> list[list[list[int]]]:

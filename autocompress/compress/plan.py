@@ -8,6 +8,7 @@ from pydantic import Field as Limits
 from pydantic import PlainSerializer, PlainValidator, model_validator
 
 from autocompress import family
+from autocompress.compress.calibration import Way
 from autocompress.compress.transform import Transform
 from autocompress.digest import json_digest
 from autocompress.models.shape import AnyShape, Shape, by_words, dim_words
@@ -40,6 +41,8 @@ class Objective(Frozen):
     Of features, what a head reads, `feature_weight` times the distance of the student's, projected, from the teacher's
     is added, `relational_weight` times the difference of distances between rows, and `contrastive_weight` times the
     loss of telling each row's own teacher features from those of others (`training/distillation.py`).
+
+    `curriculum` lets the rows wait of which the teacher is less sure, up to that share of an epoch (`data/batches.py`).
     """
 
     distillation_weight: float = Limits(0.0, ge=0.0, le=1.0)
@@ -48,6 +51,7 @@ class Objective(Frozen):
     feature_weight: float = Limits(0.0, ge=0.0)
     relational_weight: float = Limits(0.0, ge=0.0)
     contrastive_weight: float = Limits(0.0, ge=0.0)
+    curriculum: float = Limits(0.0, ge=0.0, le=1.0)
     in_batch_weight: float = Limits(0.0, ge=0.0)
     listwise_weight: float = Limits(0.0, ge=0.0)
     task_weights: dict[str, Annotated[float, Limits(ge=0.0)]] | Literal["uncertainty"] = Limits(default_factory=dict)
@@ -55,7 +59,7 @@ class Objective(Frozen):
     @property
     def reads_teacher(self) -> bool:
         """Whether a teacher is needed at all."""
-        return self.distillation_weight > 0 or self.reads_features
+        return self.distillation_weight > 0 or self.curriculum > 0 or self.reads_features
 
     @property
     def reads_features(self) -> bool:
@@ -88,8 +92,13 @@ class Recovery(Frozen):
 
 
 class Stage(Frozen):
-    """Transforms in the order they are applied, and how to recover from them."""
+    """Transforms in the order they are applied, and how to recover from them.
 
+    `student` is the shape that is trained in this stage, where it is not yet the plan's: one that is to grow
+    (`compress/grow.py`) or to shrink (`compress/inherit.py`) until the next stage.
+    """
+
+    student: AnyShape | None = None
     transforms: tuple[AnyTransform, ...] = ()
     recovery: Recovery = Recovery()
 
@@ -97,15 +106,16 @@ class Stage(Frozen):
 class Plan(Frozen):
     """`student` is the shape that inherits the teacher's weights; then each stage transforms and trains it.
 
-    With `calibration` `platt` the finished student's logits are calibrated on validation rows, task by task
+    With a `calibration` the finished student's logits are calibrated on validation rows, task by task
     (`compress/calibration.py`), and the file holds it.
 
-    `ValueError` where a transform stands before one that must precede it (`Transform.follows`).
+    `ValueError` where a transform stands before one that must precede it (`Transform.follows`), or before the student
+    has its shape.
     """
 
     student: AnyShape
     stages: tuple[Stage, ...]
-    calibration: Literal["none", "platt"] = "none"
+    calibration: Way = "none"
 
     @model_validator(mode="after")
     def _order_is_legal(self) -> Plan:
@@ -119,6 +129,24 @@ class Plan(Frozen):
                     )
             before.append(transform.kind)
         return self
+
+    @model_validator(mode="after")
+    def _shape_comes_first(self) -> Plan:
+        for place, stage in enumerate(self.stages):
+            if stage.student is not None and (
+                place == len(self.stages) - 1 or any(earlier.transforms for earlier in self.stages[: place + 1])
+            ):
+                raise ValueError("a stage with a student of its own stands before the last and before all transforms")
+        return self
+
+    @property
+    def in_steps(self) -> bool:
+        """Whether later stages transform or reshape what earlier ones have trained."""
+        return any(stage.transforms for stage in self.stages[1:]) or any(stage.student for stage in self.stages)
+
+    def shape_in(self, stage: int) -> Shape:
+        """Of what is trained in a stage."""
+        return self.stages[stage].student or self.student
 
     @property
     def digest(self) -> str:
@@ -136,9 +164,10 @@ class Plan(Frozen):
         keeps = [kept for transform in self.transforms() if (kept := transform.keeps())]
         if keeps:
             said.append("keeps " + ", ".join(keeps))
-        bits = [str(transform.storage_bits()) for transform in self.transforms() if transform.storage_bits()]
+        # of bits that fall from stage to stage, the last are what is stored
+        bits = {each.kind: str(stored) for each in self.transforms() if (stored := each.storage_bits())}
         if bits:
-            said.append("/".join(bits) + " bit")
+            said.append("/".join(bits.values()) + " bit")
         return ", ".join(said) or "the teacher as it is"
 
 

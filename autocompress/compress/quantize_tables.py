@@ -20,6 +20,8 @@ from autocompress.models.recommender import Recommender
 from autocompress.models.row_quantization import field_scale
 from autocompress.schema import Frozen
 
+BITS = (8, 4, 2)
+
 
 class QuantizeTables(Frozen):
     """Every table that is stored as rows, at `bits` bits per value; `granularity` says what shares a scale."""
@@ -49,6 +51,12 @@ class QuantizeTables(Frozen):
         """Switches the tables to the recorded bits."""
         precision = Precision(int(record["bits"]), record["per_row"])
         store_in_bits(model, dict.fromkeys(model.bank.layout.plain, precision))
+
+    def in_steps(self, several: int) -> tuple[QuantizeTables, ...]:
+        """Bits that fall to these: the last of 8, 4, 2, and 8 as long as there are more stages."""
+        falling = [bits for bits in BITS if bits >= self.bits]
+        padded = [BITS[0]] * (several - len(falling)) + falling[-several:]
+        return tuple(self.model_copy(update={"bits": bits}) for bits in padded)
 
     def keeps(self) -> str | None:
         """Nothing is removed."""

@@ -38,7 +38,7 @@ class Rows(Frozen):
     """
 
     kind: Literal["rows"] = "rows"
-    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels"})
+    follows: ClassVar[frozenset[str]] = frozenset({"rows", "channels", "quantize_tables"})
     keep: float = Limits(gt=0.0, le=1.0)
     importance: Literal["frequency", "norm", "gradient"] = "frequency"
     buckets: float = Limits(0.0, ge=0.0, lt=1.0)

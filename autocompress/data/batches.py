@@ -44,6 +44,10 @@ class Batches:
     iteration). Of `parts` processes that train together, number `part` gets its share of every batch. `beside` are rows
     without labels with the teacher's logits: each batch takes some of them at random, as many as see all of them once
     in an epoch, but no more than it has rows with labels.
+
+    With a `curriculum` c, in [0, 1], the rows of which `soft` is surest come first: of the share q that it is surer of,
+    a row waits for the first c q of an epoch, and comes at any time after that (after Platanios et al.,
+    "Competence-based Curriculum Learning", NAACL 2019). `ValueError` where there is no `soft`.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Batches:
         part: int = 0,
         parts: int = 1,
         beside: tuple[Inputs, NDArray[np.float32]] | None = None,
+        curriculum: float = 0.0,
     ) -> None:
         rows = max(1, round(len(inputs) * share))
         if soft is not None and len(soft) < rows:
@@ -74,9 +79,29 @@ class Batches:
         self._batch_size, self._mask = min(batch_size, rows), mask
         self._block = BLOCK if groups is not None or self._inputs.ids.nbytes > IN_MEMORY else 1
         self._seed, self._iteration = seed, 0
+        self._waits = self._waiting(curriculum) if curriculum else None
         self._part, self._parts = part, parts
         self._beside = beside
         self._more = 0 if beside is None else min(self._batch_size, -(-len(beside[0]) * self._batch_size // rows))
+
+    def _waiting(self, curriculum: float) -> NDArray[np.float32]:
+        """Of each whole block, the share of an epoch that it waits for."""
+        if self._soft is None:
+            raise ValueError("a curriculum by the teacher's confidence needs the teacher's logits")
+        whole = len(self._inputs) // self._block
+        rows = np.abs(self._soft[: whole * self._block]).mean(axis=1)
+        sure = rows.reshape(whole, self._block).mean(axis=1)
+        waits = np.empty(whole, dtype=np.float32)
+        waits[np.argsort(-sure, kind="stable")] = curriculum * np.arange(whole) / max(1, whole)
+        return waits
+
+    def _order(self, draw: np.random.Generator) -> NDArray[np.int64]:
+        """The whole blocks as this epoch sees them."""
+        whole = len(self._inputs) // self._block
+        if self._waits is None:
+            return draw.permutation(whole)
+        order: NDArray[np.int64] = np.argsort(self._waits + (1 - self._waits) * draw.random(whole, dtype=np.float32))
+        return order
 
     def __len__(self) -> int:
         return len(self._inputs) // self._batch_size
@@ -87,7 +112,7 @@ class Batches:
         size, block = self._batch_size, self._block
         # a short block at the end of the log stays last, so that row i of an epoch lies in block i // block
         whole = len(self._inputs) // block
-        starts = np.append(draw.permutation(whole), whole) * block
+        starts = np.append(self._order(draw), whole) * block
         for index in range(len(self)):
             first, last = index * size // block, ((index + 1) * size - 1) // block
             rows = (starts[first : last + 1, None] + np.arange(block)).ravel()

@@ -21,19 +21,19 @@ ROWS = 200_000
 def unlabelled_inputs(path: Path, dataset: Dataset, cache: Path) -> Inputs:
     """Inputs of a Parquet file that holds the log's input columns, as `autocompress rows` writes them.
 
-    They are found in `cache`/unlabelled by the digests of the data and the file. `UserError` naming `unlabelled` where
-    the file is missing, holds no row, or lacks a column.
+    They are found in `cache`/unlabelled by the digests of the data and the file. `UserError` naming `data.unlabelled`
+    where the file is missing, holds no row, or lacks a column.
     """
     if not path.is_file():
-        raise UserError(f"unlabelled: {path} does not exist")
+        raise UserError(f"data.unlabelled: {path} does not exist")
     folder = cache / "unlabelled" / json_digest([dataset.digest, file_digest(path)])
     if not folder.exists():
         try:
             frame = pl.read_parquet(path, columns=list(dataset.schema.input_names))
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise UserError(f"unlabelled: {path} cannot be read: {str(error).splitlines()[0]}") from error
+            raise UserError(f"data.unlabelled: {path} cannot be read: {str(error).splitlines()[0]}") from error
         if not frame.height:
-            raise UserError(f"unlabelled: {path} holds not a single row")
+            raise UserError(f"data.unlabelled: {path} holds not a single row")
         parts = [encode_inputs(chunk, dataset.encoder) for chunk in frame.iter_slices(ROWS)]
         with new_folder(folder) as temporary:
             np.save(temporary / "ids.npy", np.concatenate([part.ids for part in parts]))

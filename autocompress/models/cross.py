@@ -20,6 +20,11 @@ class CrossLayer(nn.Module):
 
     def inherit(self, old: CrossLayer, columns: list[int]) -> None:
         """Takes the rows and columns of `old` that are kept; a lower rank comes from an SVD."""
+        if _rank(self) == _rank(old) is not None:
+            self.up.weight.copy_(old.up.weight[columns])
+            self.up.bias.copy_(old.up.bias[columns])
+            _weight(self.down).copy_(_weight(old.down)[:, columns])
+            return
         weight = old.up.weight if isinstance(old.down, nn.Identity) else old.up.weight @ _weight(old.down)
         weight = weight[columns][:, columns]
         self.up.bias.copy_(old.up.bias[columns])
@@ -32,6 +37,10 @@ class CrossLayer(nn.Module):
         self.up.weight.zero_()
         self.up.weight[:, :rank] = left[:, :rank] * root
         _weight(self.down)[:rank] = root[:, None] * right[:rank]
+
+
+def _rank(layer: CrossLayer) -> int | None:
+    return None if isinstance(layer.down, nn.Identity) else len(_weight(layer.down))
 
 
 def _weight(module: nn.Module) -> torch.Tensor:

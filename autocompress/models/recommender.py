@@ -18,10 +18,13 @@ from autocompress.schema import Schema
 
 
 class Calibration(NamedTuple):
-    """Of each task's logit: what it is multiplied by (> 0), and what is added then. Order and AUC stay."""
+    """Of each task's logit x: x times its factor plus its shift, plus bend x (x - knot) for each knot (tasks, k) that x
+    lies beyond. It rises everywhere, so that order and AUC stay."""
 
     factors: tuple[float, ...]
     shifts: tuple[float, ...]
+    knots: tuple[tuple[float, ...], ...] = ()
+    bends: tuple[tuple[float, ...], ...] = ()
 
 
 class Recommender(nn.Module):
@@ -40,7 +43,11 @@ class Recommender(nn.Module):
         logits: torch.Tensor = self.dense(self.bank(ids, numbers))
         if self.calibration is None:
             return logits
-        return logits * logits.new_tensor(self.calibration.factors) + logits.new_tensor(self.calibration.shifts)
+        factors, shifts, knots, bends = map(logits.new_tensor, self.calibration)
+        straight = logits * factors + shifts
+        if not knots.numel():
+            return straight
+        return straight + (torch.relu(logits[:, :, None] - knots) * bends).sum(dim=2)
 
 
 def tensors(inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor | None]:

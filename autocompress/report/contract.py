@@ -57,6 +57,10 @@ class Point(MeasuredFile):
     trial: int = Field(ge=0)
     plan: dict[str, Any]
     feasible: bool = Field(default=True, description="whether it keeps every constraint")
+    trained_parameters: int | None = Field(
+        default=None, description="numbers that recovery moved, in the stage that moved most; null where none trained"
+    )
+    training_seconds: float | None = Field(default=None, description="of all stages of recovery together")
     dominated_by: str | None = Field(
         default=None,
         description="a landmark that is no worse in validation quality, bytes and speed, and better in one",

@@ -54,6 +54,8 @@ def _cells(kind: str, file: MeasuredFile) -> Iterator[tuple[str, Cell]]:
     for batch, ratio in file.speedup.items():
         yield f"speedup.{batch}", ratio
     yield "parity", file.parity
+    yield "trained_parameters", point.trained_parameters if point else None
+    yield "training_seconds", point.training_seconds if point else None
     yield "feasible", point.feasible if point else None
     yield "dominated_by", point.dominated_by if point else None
     yield "sha256", file.sha256
@@ -72,7 +74,7 @@ def _metric_cells(value: MetricValue) -> Iterator[tuple[str, Cell]]:
     yield "drop_high", drop_high
 
 
-_LAST = ("parity", "feasible", "dominated_by", "sha256", "artefact")
+_LAST = ("parity", "trained_parameters", "training_seconds", "feasible", "dominated_by", "sha256", "artefact")
 
 
 def _place(column: str) -> int:

@@ -82,6 +82,10 @@ def _details(file: MeasuredFile) -> str:
     ]
     if file.parity is not None:
         facts.append(("parity with torch", f"largest logit difference {file.parity:.2g}"))
+    if isinstance(file, Point) and file.trained_parameters is not None and file.training_seconds is not None:
+        facts.append(
+            ("recovery", f"{file.trained_parameters:,} numbers trained in {wording.duration(file.training_seconds)}")
+        )
     listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts)
     plan = ""
     if isinstance(file, Point):

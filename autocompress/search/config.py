@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,7 +34,9 @@ class SearchConfig(Frozen):
         (), description="smaller and smaller models between teacher and students: what differs from the teacher's shape"
     )
     landmarks: dict[str, FromScratch]
-    unlabelled: Path | None = Limits(None, description="rows without labels (Parquet), which the teacher alone teaches")
+    unlabelled: Path | None = Limits(
+        None, description="data.unlabelled: rows without labels (Parquet), which the teacher alone teaches"
+    )
     methods: Path | None = Limits(None, description="folder of compression methods of your own, one file each")
     search_spaces: Annotated[Spaces, AfterValidator(check_spaces)] = Limits(default_factory=dict)
     study: StudySettings
@@ -47,6 +50,15 @@ class SearchConfig(Frozen):
     def goal(self) -> Goal:
         """What is to be kept of the teacher."""
         return Goal(self.metric, self.catalogue)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unlabelled_of_every_source(cls, given: Any) -> Any:
+        """`data.unlabelled` is a key of every source, and no source's own."""
+        if not isinstance(given, Mapping) or not isinstance(given.get("data"), Mapping):
+            return given
+        data = dict(given["data"])
+        return {"unlabelled": data.pop("unlabelled", None), **given, "data": data}
 
     @model_validator(mode="after")
     def _space_is_legal(self) -> SearchConfig:

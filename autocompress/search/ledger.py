@@ -198,6 +198,8 @@ class Ledger:
                 trial=member.number,
                 plan=member.plan,
                 feasible=member.feasible,
+                trained_parameters=member.trained_parameters,
+                training_seconds=member.training_seconds,
                 dominated_by=dominated_by(member.known, self.landmarks, self.teacher, self.config.metric),
             )
             for member in members

@@ -43,7 +43,7 @@ def study_key(config: SearchConfig, dataset: Dataset) -> dict[str, Any]:
 
 def _digest_of(path: Path) -> str:
     if not path.is_file():
-        raise UserError(f"unlabelled: {path} does not exist")
+        raise UserError(f"data.unlabelled: {path} does not exist")
     return file_digest(path)
 
 

@@ -70,6 +70,8 @@ class Finished:
     known: Known
     plan: dict[str, Any]
     feasible: bool
+    trained_parameters: int | None = None
+    training_seconds: float | None = None
 
 
 def read_finished(
@@ -95,9 +97,18 @@ def read_finished(
                 known,
                 attributes["plan"],
                 all(value <= 0 for value in broken.values()),
+                *_recovery(attributes.get("rungs", [])),
             )
         )
     return result
+
+
+def _recovery(rungs: Sequence[dict[str, Any]]) -> tuple[int | None, float | None]:
+    """Most numbers that a stage trained, and seconds of all stages; None where no rung tells."""
+    trained = [rung for rung in rungs if "trained_parameters" in rung]
+    if not trained:
+        return None, None
+    return max(int(rung["trained_parameters"]) for rung in trained), sum(rung["training_seconds"] for rung in trained)
 
 
 def require_files(trials: Sequence[FrozenTrial], folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 from pydantic import Field as Limits
 
+from autocompress.compress.calibration import Way
 from autocompress.schema import Frozen
 
 Scalar = bool | int | float | str
@@ -27,9 +28,9 @@ class StudySettings(Frozen):
 
     `n_trials` counts all trials of the study and `minutes` its running time from the teacher to the last trial (neither
     preparation nor the closing measurement), both over every resume; null means no limit. `rungs` are training rows
-    that a student has seen at each rung, growing. `calibration` `platt` fits two numbers per task to the validation
-    labels and folds them into each file. `recipes` are parameter values (by Optuna name) that a new study
-    tries first; those that the space does not hold are left out.
+    that a student has seen at each rung, growing. `calibration` is fitted to the validation labels and folded into each
+    file. `recipes` are parameter values (by Optuna name) that a new study tries first; those that the space does not
+    hold are left out.
     """
 
     name: FolderName | None = None
@@ -41,7 +42,7 @@ class StudySettings(Frozen):
     trial_pruner: Literal["asha", "none"] = "asha"
     eta: Annotated[int, Limits(ge=2)] = 2
     rungs: tuple[Annotated[int, Limits(ge=1)], ...] = Limits((80_000, 320_000), min_length=1)
-    calibration: Literal["none", "platt"] = "none"
+    calibration: Way = "none"
     recipes: tuple[dict[str, Scalar], ...] = ()
 
 

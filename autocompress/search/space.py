@@ -24,7 +24,7 @@ from autocompress.compress.transform import Transform
 from autocompress.errors import UserError, nearest
 from autocompress.models.shape import Shape, changed, knobs
 from autocompress.schema import Frozen
-from autocompress.search.stages import Stages, staged
+from autocompress.search.stages import Stages, capacities, staged
 
 WHEN, STUDENT, KEPT = "when", "student", "teacher"
 
@@ -171,7 +171,8 @@ def suggest(trial: BaseTrial, spaces: Spaces, teacher: Shape, recoveries: Iterab
     training = _suggest_all(trial, "recovery", spaces.get("recovery", {}))
     stages = Stages(**_suggest_all(trial, "stages", spaces.get("stages", {})))
     trained = [Recovery(**{**recovery.model_dump(), **training}) for recovery in recoveries]
-    return Plan(student=student, stages=staged(transforms, trained, objective, stages))
+    shapes = capacities(student, teacher, len(trained), stages)
+    return Plan(student=student, stages=staged(transforms, trained, objective, stages, shapes))
 
 
 def legal_order(kinds: Iterable[str]) -> list[str] | None:

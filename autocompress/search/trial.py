@@ -15,11 +15,13 @@ from autocompress.artefact.bundle import Bundle, write_bundle
 from autocompress.artefact.export import export, parity
 from autocompress.compress.batch_norm import without_batch_norms
 from autocompress.compress.calibration import fitted
+from autocompress.compress.grow import grown
 from autocompress.compress.inherit import inherit
 from autocompress.compress.plan import Plan
-from autocompress.compress.transform import Record
+from autocompress.compress.transform import Context, Record
 from autocompress.data.numbering import narrowed
 from autocompress.models.recommender import Recommender
+from autocompress.models.shape import Shape
 from autocompress.search.objectives import Vector, vector
 from autocompress.search.scene import Quick, Scene
 from autocompress.training.fit import WARM, fit, predict_logits
@@ -77,11 +79,12 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
         best, best_quality = copy.deepcopy(model), scene.rung_quality(draft, model.bank.numbering)
         if not passes("one-shot", best_quality):
             return _timed(outcome, started)
-        staged = any(stage.transforms for stage in plan.stages[1:])
-        if staged:
-            model, records, best_quality = start(plan, scene), [], -math.inf
+        if plan.in_steps:
+            model, records, best_quality = start(plan.shape_in(0), scene), [], -math.inf
         for index, stage in enumerate(plan.stages):
-            if staged:
+            if plan.in_steps:
+                if index and plan.shape_in(index) != plan.shape_in(index - 1):
+                    model = reshaped(model, plan.shape_in(index - 1), plan.shape_in(index), scene.context)
                 records += [transform.apply(model, scene.context) for transform in stage.transforms]
             begun = time.perf_counter()
             trained = fit(
@@ -96,14 +99,15 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
             facts = {"trained_parameters": trained, "training_seconds": time.perf_counter() - begun}
             export(model, scene.dataset.schema, draft, scene.cache)
             quality = scene.rung_quality(draft, model.bank.numbering)
-            whole = len(records) == len(plan.transforms())
+            whole = stage.student is None and len(records) == len(plan.transforms())
             if whole and quality > best_quality:
                 best, best_quality = copy.deepcopy(model), quality
             if not passes(f"rung {index + 1}", best_quality if whole else quality, **facts):
                 return _timed(outcome, started)
-    if plan.calibration == "platt":
-        inputs, labels = scene.dataset.inputs("valid"), scene.dataset.labels("valid")
-        best.calibration = fitted(predict_logits(best, inputs), labels)
+    if plan.calibration != "none":
+        logits = predict_logits(best, scene.dataset.inputs("valid"))
+        best.calibration = fitted(plan.calibration, logits, scene.dataset.labels("valid"))
+        assert best.calibration is not None
         records = [*records, {"calibration": best.calibration._asdict()}]
     outcome.bundle = ship(best, plan, records, scene)
     outcome.quick = scene.quick(outcome.bundle.model, best.bank.numbering)
@@ -112,18 +116,24 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
     return _timed(outcome, started)
 
 
-def start(plan: Plan, scene: Scene) -> Recommender:
-    """The student before any transform: the teacher's weights in the plan's shape, batch norms folded."""
-    if plan.student == scene.shape:
+def start(shape: Shape, scene: Scene) -> Recommender:
+    """The student before any transform: the teacher's weights in that shape, batch norms folded."""
+    if shape == scene.shape:
         model = copy.deepcopy(scene.teacher.weights.model)
         model.dense = without_batch_norms(model.dense, model.bank.layout.width)
         return model
-    return inherit(scene.teacher.weights.model, plan.student, scene.context)
+    return inherit(scene.teacher.weights.model, shape, scene.context)
+
+
+def reshaped(model: Recommender, now: Shape, then: Shape, context: Context) -> Recommender:
+    """A model of the shape `then` that goes on where `model`, of the shape `now`, stands. `ValueError` where neither is
+    part of the other."""
+    return grown(model, then, context) if then.larger_than(now) else inherit(model, then, context)
 
 
 def one_shot(plan: Plan, scene: Scene) -> tuple[Recommender, list[Record]]:
     """The student after all transforms and no training, with their records."""
-    model = start(plan, scene)
+    model = start(plan.student, scene)
     return model, [transform.apply(model, scene.context) for transform in plan.transforms()]
 
 

@@ -93,6 +93,7 @@ def fit(
         share=recovery.data_share,
         mask=recovery.mask_ids,
         seed=seed,
+        curriculum=recovery.objective.curriculum,
         part=trainer.global_rank,
         parts=trainer.world_size,
     )

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from autocompress.artefact.export import parity
-from autocompress.compress.calibration import WEAKEST, fitted
+from autocompress.compress.calibration import WEAKEST, Way, fitted
 from autocompress.measure.quality import quality
-from autocompress.models.recommender import Calibration
+from autocompress.models.recommender import Calibration, Recommender
 from tests.contracts.small_model import Exporter, new_inputs, new_model, scores_of
+
+WAYS: tuple[Way, ...] = ("platt", "isotonic")
 
 
 def drawn(factor: float, shift: float, rows: int = 40_000) -> tuple[np.ndarray, np.ndarray]:
@@ -23,35 +28,73 @@ def drawn(factor: float, shift: float, rows: int = 40_000) -> tuple[np.ndarray, 
     return (true - shift) / factor, labels
 
 
+def through(calibration: Calibration | None, logits: np.ndarray) -> np.ndarray:
+    """The logits after it, as a model gives them."""
+    model = Recommender(torch.nn.Identity(), torch.nn.Identity())  # type: ignore[arg-type]
+    model.bank.forward = lambda ids, numbers: ids  # type: ignore[method-assign]
+    model.calibration = calibration
+    return model(torch.from_numpy(logits)).numpy()
+
+
+def errors(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Calibration error of the first task."""
+    scores = 1 / (1 + np.exp(-logits))
+    return quality(scores.astype(np.float32), labels, ("a", "b"))["a"]["calibration_error"]
+
+
 @pytest.mark.parametrize(("factor", "shift"), [(1.0, 0.0), (0.5, -1.0), (2.0, 0.7)])
 def test_what_was_off_is_found(factor: float, shift: float) -> None:
-    found = fitted(*drawn(factor, shift))
+    found = fitted("platt", *drawn(factor, shift))
+    assert found is not None
     assert found.factors == pytest.approx([factor] * 2, rel=0.05)
     assert found.shifts == pytest.approx([shift] * 2, abs=0.05)
 
 
-def test_the_calibration_error_falls_and_the_order_stays() -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_the_calibration_error_falls_and_the_order_stays(way: Way) -> None:
     logits, labels = drawn(0.4, -0.8)
-    calibration = fitted(logits, labels)
-    before = 1 / (1 + np.exp(-logits))
-    after = 1 / (1 + np.exp(-(logits * calibration.factors + calibration.shifts)))
-    errors = [quality(s.astype(np.float32), labels, ("a", "b"))["a"]["calibration_error"] for s in (before, after)]
-    assert errors[1] < errors[0] / 5
-    aucs = [roc_auc_score(labels[:, 0], scores[:, 0]) for scores in (before, after)]
-    assert aucs[0] == pytest.approx(aucs[1], abs=1e-9)
+    after = through(fitted(way, logits, labels), logits)
+    assert errors(after, labels) < errors(logits, labels) / 5
+    aucs = [roc_auc_score(labels[:, 0], scores[:, 0]) for scores in (logits, after)]
+    assert aucs[0] == pytest.approx(aucs[1], abs=1e-6)
 
 
-def test_a_task_of_one_label_stays_and_one_that_tells_nothing_is_not_turned_around() -> None:
+def test_a_curve_that_two_numbers_cannot_straighten_is_straightened_by_pieces() -> None:
+    logits, labels = drawn(1.0, 0.0)
+    bent = np.where(logits > -1.0, logits, 4 * logits + 3).astype(np.float32)
+    by_way = {way: errors(through(fitted(way, bent, labels), bent), labels) for way in WAYS}
+    assert by_way["isotonic"] < by_way["platt"] / 2
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(3, 400), st.sampled_from(WAYS), st.booleans())
+def test_it_rises_whatever_the_rows_are(seed: int, rows: int, way: Way, rounded: bool) -> None:
+    draw = np.random.default_rng(seed)
+    logits = draw.normal(0, 3, (rows, 1)).astype(np.float32)
+    if rounded:
+        logits = logits.round()
+    found = fitted(way, logits, draw.integers(0, 2, (rows, 1)).astype(np.uint8))
+    line = through(found, np.linspace(-20, 20, 801, dtype=np.float32)[:, None])[:, 0]
+    assert np.isfinite(line).all()
+    assert (np.diff(line) > 0).all()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_task_of_one_label_stays_and_one_that_tells_nothing_is_not_turned_around(way: Way) -> None:
     logits, labels = drawn(1.0, 0.0)
     labels[:, 0], labels[:, 1] = 0, 1 - labels[:, 1]
-    found = fitted(logits, labels)
+    found = fitted(way, logits, labels)
+    assert found is not None
     assert (found.factors[0], found.shifts[0]) == (1.0, 0.0)
+    assert not any(found.bends[0])
     assert found.factors[1] == WEAKEST
+    assert (np.diff(np.sort(through(found, logits)[:, 1])) >= 0).all()
 
 
-def test_the_file_holds_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bends", [(), ((0.5, -0.6), (0.0, 1.5))], ids=["straight", "bent"])
+def test_the_file_holds_it(bends: tuple[tuple[float, ...], ...], tmp_path: Path) -> None:
     model = new_model()
     before = scores_of(model, new_inputs(model))
-    model.calibration = Calibration((0.5, 2.0), (-1.0, 0.3))
+    model.calibration = Calibration((0.5, 2.0), (-1.0, 0.3), ((-0.2, 0.1), (0.0, -0.1)) if bends else (), bends)
     assert np.abs(scores_of(model, new_inputs(model)) - before).max() > 0.05
     assert parity(model, Exporter(tmp_path / "cache", tmp_path)(model), new_inputs(model, 300)) <= 1e-5

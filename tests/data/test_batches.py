@@ -138,3 +138,30 @@ def test_no_batch_has_more_rows_without_labels_than_with() -> None:
     many = (Inputs(np.ones((1_000, 1), dtype=np.int32)), np.zeros((1_000, 1), dtype=np.float32))
     (batch,) = Batches(Inputs(ids), labels, soft, batch_size=8, beside=many)
     assert len(batch.ids) == 16
+
+
+@given(st.integers(10, 3000), st.integers(1, 300), st.floats(0.01, 1.0), st.booleans())
+def test_a_curriculum_sees_every_row_once_and_the_surest_first(
+    rows: int, size: int, curriculum: float, grouped: bool
+) -> None:
+    ids, labels, soft = columns(rows)
+    groups = np.arange(rows, dtype=np.int32) // 3 if grouped else None
+    batches = Batches(Inputs(ids), labels, soft, batch_size=size, curriculum=curriculum, groups=groups)
+    seen = rows_of(batches)
+    assert len(seen) == len(set(seen)) == len(batches) * min(size, rows)
+
+
+def test_with_a_whole_curriculum_the_first_rows_are_surer_than_the_last() -> None:
+    ids, labels, soft = columns(20_000)
+    for curriculum, least in ((0.0, -300.0), (0.5, 2_000.0), (1.0, 4_000.0)):
+        seen = rows_of(Batches(Inputs(ids), labels, soft, batch_size=100, curriculum=curriculum))
+        # the larger the number of a row, the larger its logit
+        surer = np.mean(seen[:5_000]) - np.mean(seen[-5_000:])
+        assert surer > least
+        assert curriculum or abs(surer) < 300
+
+
+def test_a_curriculum_without_a_teacher_is_refused() -> None:
+    ids, labels, _ = columns(10)
+    with pytest.raises(ValueError, match="needs the teacher's logits"):
+        Batches(Inputs(ids), labels, None, batch_size=2, curriculum=0.5)

@@ -271,10 +271,11 @@ class Ledger:
 
     def _tracked(self, log: Callable[[], None]) -> None:
         """Tracking must not end a study: where its database goes away, the study goes on and says so once."""
-        from mlflow.exceptions import MlflowException
-
         if self.run is None:
             return
+        # late: the import takes seconds
+        from mlflow.exceptions import MlflowException
+
         try:
             log()
         except MlflowException as error:

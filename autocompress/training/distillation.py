@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, log_softmax, normalize, smooth_l1_loss
 
-PAIRS_AMONG = 256
-"""Rows of a batch whose pairs relational distillation looks at: distances of all would cost more than the model."""
+PAIRS_AMONG, TOLD_AMONG = 256, 512
+"""Rows of a batch whose pairs relational and contrastive distillation look at: all would cost more than the model."""
 CONTRAST = 0.1
 """Temperature of contrastive distillation."""
 
@@ -56,10 +56,10 @@ def relational(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
 def contrastive(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """Scalar: cross-entropy of finding each row's own teacher features among those of the batch, by cosine.
 
-    After Tian et al., "Contrastive Representation Distillation", ICLR 2020, with the batch as negatives; what the
-    teacher's features cannot tell apart either is taken off: the target is their own similarity.
+    After Tian et al., "Contrastive Representation Distillation", ICLR 2020, with `TOLD_AMONG` rows of the batch as
+    negatives; what the teacher's features cannot tell apart either is taken off: the target is their own similarity.
     """
-    mine, theirs = normalize(student, dim=1), normalize(teacher, dim=1)
+    mine, theirs = (normalize(features[:TOLD_AMONG], dim=1) for features in (student, teacher))
     found, wanted = mine @ theirs.T / CONTRAST, theirs @ theirs.T / CONTRAST
     return cross_entropy(found, torch.softmax(wanted, dim=1))
 

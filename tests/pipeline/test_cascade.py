@@ -25,6 +25,7 @@ def test_assistants_teach_students_that_are_pruned_in_steps_and_calibrated(tmp_p
         "+search_spaces.distillation.feature_weight=0.1",
         "+search_spaces.recovery.trains=[[everything],[biases,steps,adapters]]",
         "search_spaces.stages.removal=rising",
+        "search_spaces.stages.capacity=fixed",
         "search_spaces.stages.two_phases=true",
         "constraints.calibration_error=0.05",
     ]

@@ -41,13 +41,16 @@ class Recommender(nn.Module):
     def forward(self, ids: torch.Tensor, numbers: torch.Tensor | None = None) -> torch.Tensor:
         """Logits, one column per task."""
         logits: torch.Tensor = self.dense(self.bank(ids, numbers))
-        if self.calibration is None:
-            return logits
-        factors, shifts, knots, bends = map(logits.new_tensor, self.calibration)
-        straight = logits * factors + shifts
-        if not knots.numel():
-            return straight
-        return straight + (torch.relu(logits[:, :, None] - knots) * bends).sum(dim=2)
+        return logits if self.calibration is None else calibrated(logits, self.calibration)
+
+
+def calibrated(logits: torch.Tensor, calibration: Calibration) -> torch.Tensor:
+    """Logits (n, tasks) after it."""
+    factors, shifts, knots, bends = map(logits.new_tensor, calibration)
+    straight = logits * factors + shifts
+    if not knots.numel():
+        return straight
+    return straight + (torch.relu(logits[:, :, None] - knots) * bends).sum(dim=2)
 
 
 def tensors(inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor | None]:

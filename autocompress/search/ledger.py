@@ -29,6 +29,7 @@ from autocompress.report.csv_table import front_rows
 from autocompress.report.front_files import write_front
 from autocompress.report.html_page import front_page
 from autocompress.report.progress import Progress
+from autocompress.search.bandit import TEACHER_BYTES
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known, describe
 from autocompress.search.plain_warnings import plain_warnings
@@ -99,6 +100,7 @@ class Ledger:
     @teacher.setter
     def teacher(self, known: Known) -> None:
         self.teacher_known = known
+        self.study.set_user_attr(TEACHER_BYTES, known.bundle.model_bytes)
 
     @property
     def seconds(self) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import moocore
 import numpy as np
@@ -63,38 +64,58 @@ def hypervolume(vectors: Sequence[Vector], teacher_bytes: int) -> float:
     return float(moocore.hypervolume(np.array(inside), ref=reference)) if inside else 0.0
 
 
-def standing(mine: Vector, others: Sequence[Vector]) -> int:
-    """How many of `others` are better: of a lower non-dominated rank, or of the same rank and less crowded.
+Ties = Literal["crowding", "epsilon_net"]
+
+
+def standing(mine: Vector, others: Sequence[Vector], ties: Ties = "crowding") -> int:
+    """How many of `others` are better: of a lower non-dominated rank, or of the same rank and less crowded, or earlier
+    in an epsilon net over the rank.
 
     Schmucker et al., "Multi-objective Asynchronous Successive Halving", arXiv:2106.12639.
     """
-    seen = [*others, mine]
-    grid = boxes(seen)
+    grid = boxes([*others, mine])
     ranks = moocore.pareto_rank(grid)
-    crowd = np.empty(len(seen))
-    for rank in np.unique(ranks):
-        members = np.flatnonzero(ranks == rank)
-        crowd[members] = crowding(grid[members])
-    return int(((ranks < ranks[-1]) | ((ranks == ranks[-1]) & (crowd > crowd[-1]))).sum())
+    members = np.flatnonzero(ranks == ranks[-1])
+    room = crowding(grid[members]) if ties == "crowding" else -epsilon_net(grid[members])
+    return int((ranks < ranks[-1]).sum() + (room > room[-1]).sum())
 
 
-def survives(mine: Vector, others: Sequence[Vector], eta: int) -> bool:
+def survives(mine: Vector, others: Sequence[Vector], eta: int, ties: Ties = "crowding") -> bool:
     """Whether a trial is among the best 1/eta of those seen at its rung, itself counted.
 
     The stopping variant of asynchronous successive halving (Li et al., MLSys 2020), with `standing` in place of a
     loss. Until eta^2 trials were seen nobody is stopped.
     """
     seen = len(others) + 1
-    return seen < eta**2 or standing(mine, others) < math.ceil(seen / eta)
+    return seen < eta**2 or standing(mine, others, ties) < math.ceil(seen / eta)
+
+
+def epsilon_net(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Places (n,) of points (n, m) in an order in which each next one is the farthest from all before it.
+
+    It begins with the least of the first objective; distances are in units of each objective's spread.
+    """
+    spread = np.ptp(points, axis=0)
+    scaled = points / np.where(spread > 0, spread, 1.0)
+    places = np.empty(len(points))
+    away = np.full(len(points), np.inf)
+    chosen = int(np.argmin(scaled[:, 0]))
+    for place in range(len(points)):
+        places[chosen] = place
+        away = np.minimum(away, np.linalg.norm(scaled - scaled[chosen], axis=1))
+        away[chosen] = -np.inf
+        chosen = int(np.argmax(away))
+    return places
 
 
 def crowding(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Crowding distance (n,) of points (n, m), infinite at the ends of each objective (Deb et al., NSGA-II, 2002)."""
+    """Crowding distance (n,) of points (n, m), infinite at the ends of each objective (Deb et al., NSGA-II, 2002); an
+    objective in which all are equal has no ends."""
     distance = np.zeros(len(points))
     for column in points.T:
         order = np.argsort(column, kind="stable")
         spread = column[order[-1]] - column[order[0]]
-        distance[order[[0, -1]]] = np.inf
-        if spread > 0 and len(points) > 2:
+        if spread > 0:
+            distance[order[[0, -1]]] = np.inf
             distance[order[1:-1]] += (column[order[2:]] - column[order[:-2]]) / spread
     return distance

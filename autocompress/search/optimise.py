@@ -11,7 +11,7 @@ from autocompress.compress.plan import Recovery
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import valid_quality
 from autocompress.search.ledger import Ledger
-from autocompress.search.objectives import HOPELESS, Vector, dominates, standing, survives, vector
+from autocompress.search.objectives import HOPELESS, Vector, dominates, standing, vector
 from autocompress.search.opening import train_landmarks
 from autocompress.search.results import front_members, mean_quality, violations
 from autocompress.search.scene import Scene
@@ -53,17 +53,17 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
 
         def judge(rung: str, seen: Vector) -> bool:
             nonlocal shortfall
-            at_rung = others.at(rung)
+            at_rung, pruner = others.at(rung), config.study.trial_pruner
             reached = 0 if rung == "gate" else 1 if rung == "one-shot" else 1 + int(rung.split()[1])
             levels = 1 + len(config.study.rungs)
-            shortfall = levels - reached + (standing(seen, at_rung) / (len(at_rung) + 1))
-            if config.study.trial_pruner == "none":
+            shortfall = levels - reached + (standing(seen, list(at_rung.values())) / (len(at_rung) + 1))
+            if pruner.kind == "none":
                 return True
             if rung == "gate":
                 return not any(dominates(other, seen) for other in others.complete())
             if rung.startswith("rung") and -seen[0] < HOPELESS:
                 return False
-            return survives(seen, at_rung, config.study.eta)
+            return pruner.goes_on(trial.number, reached - 1, seen, at_rung, config.study.eta)
 
         outcome = run_trial(plan, scene, judge, lambda rung, quality: ledger.show.rung(trial.number, rung, quality))
         trial.set_user_attr("rungs", outcome.rungs)
@@ -117,14 +117,14 @@ class Others:
     def __init__(self, study: optuna.Study, number: int) -> None:
         self._trials = [trial for trial in finished(study) if trial.number != number]
 
-    def at(self, rung: str) -> list[Vector]:
-        """Vectors at a rung."""
-        return [
-            tuple(seen["vector"])
+    def at(self, rung: str) -> dict[int, Vector]:
+        """Vectors at a rung, by trial."""
+        return {
+            trial.number: tuple(seen["vector"])
             for trial in self._trials
             for seen in trial.user_attrs.get("rungs", [])
             if seen["rung"] == rung
-        ]
+        }
 
     def complete(self) -> list[Vector]:
         """Vectors of the complete trials."""

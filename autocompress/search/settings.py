@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator
 from pydantic import Field as Limits
 
 from autocompress.compress.calibration import Way
 from autocompress.schema import Frozen
+from autocompress.search.samplers.sampler import AnySampler
+from autocompress.search.samplers.tpe import Tpe
+from autocompress.search.trial_pruners.asha import Asha
+from autocompress.search.trial_pruners.trial_pruner import AnyTrialPruner
 
 Scalar = bool | int | float | str
 Positive = Annotated[float, Limits(gt=0.0)]
@@ -38,8 +42,8 @@ class StudySettings(Frozen):
     n_trials: Annotated[int, Limits(ge=1)] | None = 300
     minutes: Positive | None = 4.0
     seed: Annotated[int, Limits(ge=0)] = 0
-    sampler: Literal["tpe", "nsga2", "random"] = "tpe"
-    trial_pruner: Literal["asha", "none"] = "asha"
+    sampler: AnySampler = Tpe()
+    trial_pruner: AnyTrialPruner = Asha()
     eta: Annotated[int, Limits(ge=2)] = 2
     rungs: tuple[Annotated[int, Limits(ge=1)], ...] = Limits((80_000, 320_000), min_length=1)
     calibration: Way = "none"

@@ -17,12 +17,12 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from autocompress.digest import json_digest
 from autocompress.errors import UserError
+from autocompress.search.samplers.sampler import Setting
 from autocompress.search.settings import StudySettings
 from autocompress.search.space import Spaces, in_space
 
 OBJECTIVES = ("-(mean quality - teacher's)", "log10 model bytes", "log10 (1 / speed-up), batch 256")
 BUSY_SECONDS = 30
-STARTUP_TRIALS = 12
 
 
 def study_name(scenario: str, data: str, key: dict[str, Any]) -> str:
@@ -99,20 +99,9 @@ def open_study(
         for recipe in settings.recipes:
             if in_space(recipe, spaces):
                 study.enqueue_trial(dict(recipe))
-    study.sampler = _sampler(settings, settings.seed + 7919 * len(study.get_trials(deepcopy=False)))
+    seed = settings.seed + 7919 * len(study.get_trials(deepcopy=False))
+    study.sampler = settings.sampler.build(Setting(spaces, seed, settings.n_trials, settings.minutes))
     return study
-
-
-def _sampler(settings: StudySettings, seed: int) -> optuna.samplers.BaseSampler:
-    match settings.sampler:
-        case "tpe":
-            return optuna.samplers.TPESampler(
-                multivariate=True, group=True, n_startup_trials=STARTUP_TRIALS, seed=seed, constant_liar=False
-            )
-        case "nsga2":
-            return optuna.samplers.NSGAIISampler(population_size=STARTUP_TRIALS, seed=seed)
-        case "random":
-            return optuna.samplers.RandomSampler(seed=seed)
 
 
 def reopen(study: optuna.Study) -> None:

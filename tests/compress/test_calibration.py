@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from autocompress.artefact.export import parity
 from autocompress.compress.calibration import WEAKEST, Way, fitted
 from autocompress.measure.quality import quality
-from autocompress.models.recommender import Calibration, Recommender
+from autocompress.models.recommender import Calibration, calibrated
 from tests.contracts.small_model import Exporter, new_inputs, new_model, scores_of
 
 WAYS: tuple[Way, ...] = ("platt", "isotonic")
@@ -29,11 +29,10 @@ def drawn(factor: float, shift: float, rows: int = 40_000) -> tuple[np.ndarray, 
 
 
 def through(calibration: Calibration | None, logits: np.ndarray) -> np.ndarray:
-    """The logits after it, as a model gives them."""
-    model = Recommender(torch.nn.Identity(), torch.nn.Identity())  # type: ignore[arg-type]
-    model.bank.forward = lambda ids, numbers: ids  # type: ignore[method-assign]
-    model.calibration = calibration
-    return model(torch.from_numpy(logits)).numpy()
+    """The logits after it."""
+    assert calibration is not None
+    found: np.ndarray = calibrated(torch.from_numpy(logits), calibration).numpy()
+    return found
 
 
 def errors(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -39,7 +39,7 @@ def config(**changes: Any) -> SearchConfig:
         (StudySettings, "rungs", (0,)),
         (StudySettings, "seed", -1),
         (StudySettings, "sampler", "tpee"),
-        (StudySettings, "trial_pruner", "hyperband"),
+        (StudySettings, "trial_pruner", "median"),
         (Constraints, "auc_drop", -0.1),
         (Constraints, "max_bytes", 0),
         (Constraints, "max_latency_ms", 0.0),

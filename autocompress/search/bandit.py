@@ -1,0 +1,180 @@
+"""Bandits over method families, as an Optuna sampler: an arm is a family that the next plan must use, or none of them.
+
+What an arm is worth is the hypervolume that its trials added per second. The other parameters come from TPE. Nothing
+is remembered but what the study stores, so that a resumed study, or another worker, believes the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, PartialFixedSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from autocompress import family
+from autocompress.compress.plan import PACKAGE
+from autocompress.errors import UserError
+from autocompress.search.objectives import Vector, front, hypervolume
+from autocompress.search.samplers.sampler import Setting
+from autocompress.search.samplers.tpe import Tpe
+from autocompress.search.space import WHEN, Spaces, legal_order
+
+NONE, BELIEFS, TEACHER_BYTES = "none", "bandit", "teacher_bytes"
+LATEST = 100
+"""Pulls that count: what an arm still adds falls while the front grows (Garivier and Moulines, ALT 2011)."""
+Floats = NDArray[np.float64]
+
+
+class Pull(NamedTuple):
+    """An arm, by number, what it was worth, as a share of the best pull, and what was known when it was chosen."""
+
+    arm: int
+    reward: float
+    context: Floats
+
+
+class Policy(Protocol):
+    """How arms are valued: larger is chosen, and of equals any."""
+
+    def values(self, pulls: Sequence[Pull], arms: int, context: Floats, draw: np.random.Generator) -> Floats:
+        """(arms,) of what is known from `pulls`; infinite for an arm that is to be tried first."""
+
+
+def arms_of(spaces: Spaces) -> list[str]:
+    """Families that a plan may do without, in the order of the space, and `none`.
+
+    `UserError` where there is no such family.
+    """
+    found = [
+        name
+        for name, space in spaces.items()
+        if name in family.members(PACKAGE) and space.get(WHEN) in ([True, False], [False, True])
+    ]
+    if not found:
+        raise UserError(
+            "study.sampler: a bandit chooses among methods that may be left out, and no space has "
+            f"{WHEN}: [true, false]"
+        )
+    return [*found, NONE]
+
+
+def fixed_by(arm: str, arms: Sequence[str]) -> dict[str, bool]:
+    """The switches that an arm decides: its own, and those of families that cannot stand beside it."""
+    others = [each for each in arms if each not in (arm, NONE)]
+    if arm == NONE:
+        return {f"{other}.{WHEN}": False for other in others}
+    excluded = {f"{other}.{WHEN}": False for other in others if legal_order([arm, other]) is None}
+    return {f"{arm}.{WHEN}": True, **excluded}
+
+
+class BanditSampler(BaseSampler):
+    """Chooses an arm when a trial is asked for, and writes what it believed beside it (`bandit`, a user attribute)."""
+
+    def __init__(self, policy: Policy, setting: Setting) -> None:
+        """`UserError` where the space has no arms."""
+        self._policy, self._setting = policy, setting
+        self._arms = arms_of(setting.spaces)
+        self._inner = Tpe().build(setting)
+        self._draw = np.random.default_rng(setting.seed)
+        self._fixed: BaseSampler = self._inner
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """What TPE models, without what the arm decides."""
+        trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        bytes_of_teacher = study.user_attrs.get(TEACHER_BYTES)
+        context = context_of(trials, self._setting, float(study.user_attrs.get("seconds", 0.0)))
+        pulls = pulls_of(trials, self._arms, bytes_of_teacher)[-LATEST:]
+        values = self._policy.values(pulls, len(self._arms), context, self._draw)
+        queued = trial.system_attrs.get("fixed_params")
+        arm = self._arms[_largest(values, self._draw)] if queued is None else _arm_in(queued, self._arms)
+        shown = {name: float(value) for name, value in zip(self._arms, values, strict=True) if np.isfinite(value)}
+        study._storage.set_trial_user_attr(
+            trial._trial_id, BELIEFS, {"arm": arm, "values": shown, "context": context.round(4).tolist()}
+        )
+        self._fixed = PartialFixedSampler(fixed_by(arm, self._arms), self._inner)
+        return self._fixed.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """TPE's."""
+        return self._fixed.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """What the arm decides, and TPE's."""
+        return self._fixed.sample_independent(study, trial, param_name, param_distribution)
+
+    def reseed_rng(self) -> None:
+        """For a process beside others."""
+        self._inner.reseed_rng()
+        self._draw = np.random.default_rng()
+
+
+def pulls_of(trials: Sequence[FrozenTrial], arms: Sequence[str], bytes_of_teacher: int | None) -> list[Pull]:
+    """The pulls of finished trials, in order; those whose plan came out without their arm's family are left out.
+
+    A trial that was stopped added nothing, and cost its seconds.
+    """
+    seen: list[Vector] = []
+    found: list[tuple[int, float, Floats]] = []
+    volume = 0.0
+    for trial in trials:
+        before = volume
+        if trial.state is TrialState.COMPLETE and bytes_of_teacher:
+            seen = [*seen, (trial.values[0], trial.values[1], trial.values[2])]
+            seen = [seen[index] for index in front(seen)]
+            volume = max(volume, hypervolume(seen, bytes_of_teacher))
+        believed = trial.user_attrs.get(BELIEFS)
+        if believed is None or _arm_in(trial.params, arms, believed["arm"]) != believed["arm"]:
+            continue
+        seconds = trial.duration.total_seconds() if trial.duration else 0.0
+        rate = (volume - before) / max(seconds, 1e-3)
+        found.append((arms.index(believed["arm"]), rate, np.asarray(believed["context"], dtype=np.float64)))
+    best = max((rate for _, rate, _ in found), default=0.0)
+    return [Pull(arm, rate / best if best else 0.0, context) for arm, rate, context in found]
+
+
+def context_of(trials: Sequence[FrozenTrial], setting: Setting, seconds: float) -> Floats:
+    """(6,): 1; where along the bytes of the front its widest gap lies (small, middle or large files, as a share of the
+    whole); the share of complete trials that keep every constraint; the share of the budget that is left."""
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    vectors = [(trial.values[0], trial.values[1], trial.values[2]) for trial in complete]
+    sizes = np.sort([vectors[index][1] for index in front(vectors)])
+    gaps = np.zeros(3)
+    if len(sizes) > 1 and sizes[-1] > sizes[0]:
+        widest = int(np.argmax(np.diff(sizes)))
+        middle = (sizes[widest] + sizes[widest + 1]) / 2
+        place = min(2, int(3 * (middle - sizes[0]) / (sizes[-1] - sizes[0])))
+        gaps[place] = (sizes[widest + 1] - sizes[widest]) / (sizes[-1] - sizes[0])
+    kept = [all(value <= 0 for value in trial.constraints.values()) for trial in complete]
+    spent = [0.0]
+    if setting.n_trials is not None:
+        spent.append(len(trials) / setting.n_trials)
+    if setting.minutes is not None:
+        spent.append(seconds / (60 * setting.minutes))
+    return np.array([1.0, *gaps, float(np.mean(kept)) if kept else 1.0, max(0.0, 1.0 - max(spent))])
+
+
+def means_and_counts(pulls: Sequence[Pull], arms: int) -> tuple[Floats, Floats]:
+    """Of each arm (arms,), 0 where it was never pulled."""
+    chosen = np.array([pull.arm for pull in pulls], dtype=np.int64)
+    counts = np.bincount(chosen, minlength=arms).astype(np.float64)
+    sums = np.bincount(chosen, weights=[pull.reward for pull in pulls], minlength=arms)
+    return sums / np.maximum(counts, 1.0), counts
+
+
+def _largest(values: Floats, draw: np.random.Generator) -> int:
+    return int(draw.choice(np.flatnonzero(values == values.max())))
+
+
+def _arm_in(params: Mapping[str, Any], arms: Sequence[str], wanted: str | None = None) -> str:
+    """The arm that a plan's parameters use: `wanted` where they do, else the first, else `none`."""
+    used = [arm for arm in arms if params.get(f"{arm}.{WHEN}") is True]
+    return wanted if wanted in used else next(iter(used), NONE)

@@ -1,0 +1,1 @@
+"""Samplers: what proposes the next plan, one file each, named in `study.sampler`."""

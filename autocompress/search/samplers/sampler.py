@@ -1,0 +1,46 @@
+"""What every sampler offers, and how a configured one is recognised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol, cast
+
+from optuna.samplers import BaseSampler
+from pydantic import PlainSerializer, PlainValidator
+
+from autocompress.search.named import named
+from autocompress.search.space import Spaces
+
+PACKAGE = "autocompress.search.samplers"
+STARTUP_TRIALS = 12
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a sampler may want to know of its study; `n_trials` and `minutes` are its limits, None without one."""
+
+    spaces: Spaces
+    seed: int
+    n_trials: int | None
+    minutes: float | None
+
+
+class Sampler(Protocol):
+    """A frozen pydantic model with a `kind`."""
+
+    @property
+    def kind(self) -> str:
+        """Name of the sampler."""
+
+    def build(self, setting: Setting) -> BaseSampler:
+        """Optuna's sampler. `UserError` where the space is one that it cannot search."""
+
+    def model_dump(self, *, mode: str = "python") -> dict[str, Any]:
+        """The sampler as plain data."""
+
+
+AnySampler = Annotated[
+    Sampler,
+    PlainValidator(lambda value: cast(Sampler, named(PACKAGE, value))),
+    PlainSerializer(lambda sampler: sampler.model_dump(mode="json"), return_type=dict),
+]

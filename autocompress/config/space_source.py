@@ -46,11 +46,14 @@ class SearchSpaceSource(ConfigSource):
         file = self._file(config_path)
         if file is None:
             raise ConfigLoadError(f"Config not found: {config_path}")
+        config = OmegaConf.load(file)
+        # a file with a defaults list is made of other spaces, and narrows them by their names
+        package = GROUP if "defaults" in config else f"{GROUP}.{file.stem}"
         return ConfigResult(
             provider=self.provider,
             path=f"{self.scheme()}://{self.path}",
-            config=OmegaConf.load(file),
-            header={"package": f"{GROUP}.{file.stem}"},
+            config=config,
+            header={"package": package},
         )
 
     def _file(self, config_path: str) -> Path | None:

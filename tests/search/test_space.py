@@ -17,6 +17,7 @@ from optuna.trial import FixedTrial
 from pydantic import TypeAdapter, ValidationError
 
 from autocompress.compress.plan import PACKAGE, Plan, Recovery
+from autocompress.config.compose import compose
 from autocompress.errors import UserError
 from autocompress.family import members
 from autocompress.models.dcnv2 import DCNv2Shape
@@ -32,7 +33,8 @@ def spaces(content: Mapping[str, Any]) -> Spaces:
 
 
 def packaged() -> Spaces:
-    return spaces({path.stem: yaml.safe_load(path.read_text()) for path in PACKAGED.glob("*.yaml")})
+    read = {path.stem: yaml.safe_load(path.read_text()) for path in PACKAGED.glob("*.yaml")}
+    return spaces({name: space for name, space in read.items() if "defaults" not in space})
 
 
 def plan(content: Mapping[str, Any], chosen: Mapping[str, Any]) -> Plan:
@@ -146,6 +148,21 @@ def test_the_packaged_space_suggests_only_legal_plans_that_it_holds_itself() -> 
         assert in_space(trial.params, space)
         kinds |= {each.kind for each in made.transforms()}
     assert kinds == set(members(PACKAGE))
+
+
+@pytest.mark.parametrize("name", ["quick", "full", "pruning", "quantization", "tables", "dense"])
+def test_a_ready_space_suggests_legal_plans_of_all_its_methods(name: str) -> None:
+    (config,) = compose([f"search_spaces={name}"])
+    study, kinds = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)), set()
+    for _ in range(150):
+        kinds |= {each.kind for each in suggest(study.ask(), config.search_spaces, TEACHER, RUNGS).transforms()}
+    assert kinds == {kind for kind in config.search_spaces if kind in members(PACKAGE)}
+    assert name != "full" or kinds == set(members(PACKAGE))
+
+
+def test_a_ready_space_is_narrowed_by_the_names_of_its_methods() -> None:
+    (config,) = compose(["search_spaces=[tables,recovery]", "search_spaces.quantize_tables.bits=[4,8]"])
+    assert config.search_spaces["quantize_tables"]["bits"] == [4, 8]
 
 
 def test_the_same_parameters_make_the_same_plan() -> None:

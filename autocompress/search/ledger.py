@@ -30,6 +30,7 @@ from autocompress.report.front_files import write_front
 from autocompress.report.html_page import front_page
 from autocompress.report.progress import Progress
 from autocompress.search.bandit import TEACHER_BYTES
+from autocompress.search.binding import unkept
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known, describe
 from autocompress.search.plain_warnings import plain_warnings
@@ -208,6 +209,7 @@ class Ledger:
         )
         constraints = in_force(self.config.constraints)
         reused = bool(self.study.user_attrs.get("test_reused"))
+        why = unkept(trials, self.teacher.quality, self.config.constraints)
         front = FrontFile(
             study=self.study.study_name,
             state=state,
@@ -231,7 +233,7 @@ class Ledger:
             hypervolume=history[-1][2] if history else 0.0,
             hypervolume_history=tuple(HypervolumeStep(trial=n, seconds=s, hypervolume=h) for n, s, h in history),
             test_reused=reused,
-            warnings=plain_warnings(teacher, landmarks, points, constraints, self.config.metric, test_reused=reused),
+            warnings=plain_warnings(teacher, landmarks, why, self.config.metric, test_reused=reused),
             constraints=constraints,
             teacher=teacher,
             landmarks=landmarks,

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from autocompress.report.contract import MeasuredFile, Point
+from autocompress.report.contract import MeasuredFile
 
 
 def plain_warnings(
     teacher: MeasuredFile,
     landmarks: Sequence[MeasuredFile],
-    points: Sequence[Point],
-    constraints: Mapping[str, float],
+    unkept: str | None,
     metric: str,
     *,
     test_reused: bool,
 ) -> tuple[str, ...]:
-    """Sentences about a teacher that is none, constraints that nothing keeps, and a test split opened before."""
+    """Sentences about a teacher that is none, constraints that nothing keeps (`unkept`), and a test split opened
+    before."""
     said = []
     for landmark in landmarks:
         if landmark.words.startswith("from scratch"):
             said += _against_teacher(teacher, landmark, metric)
-    if points and not any(point.feasible for point in points):
-        kept = ", ".join(f"{name}={value:g}" for name, value in constraints.items())
-        said.append(f"No file keeps every constraint ({kept}): the front shows the best without them.")
+    if unkept is not None:
+        said.append(unkept)
     if test_reused:
         said.append(
             "The study went on, or its constraints changed, after its test split was opened: test values are no longer "

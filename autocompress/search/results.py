@@ -69,9 +69,14 @@ class Finished:
     vector: Vector
     known: Known
     plan: dict[str, Any]
-    feasible: bool
+    broken: Violations
     trained_parameters: int | None = None
     training_seconds: float | None = None
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it keeps every constraint."""
+        return all(value <= 0 for value in self.broken.values())
 
 
 def read_finished(
@@ -96,7 +101,7 @@ def read_finished(
                 vector(mean_quality(known.quality, teacher.quality, metric), bundle.model_bytes, quick.speedup),
                 known,
                 attributes["plan"],
-                all(value <= 0 for value in broken.values()),
+                broken,
                 *_recovery(attributes.get("rungs", [])),
             )
         )

@@ -16,6 +16,7 @@ import torch
 
 from autocompress.data.cleaning_report import report_lines
 from autocompress.data.store import prepare
+from autocompress.digest import json_digest
 from autocompress.errors import UserError
 from autocompress.report.console import print_front
 from autocompress.report.front_files import last_front, read_front
@@ -62,7 +63,9 @@ def search(config: SearchConfig) -> int:
     folder = config.output / name
     with _lock(folder, name), Progress(name) as show:
         storage = open_storage(config.study.storage)
-        study = open_study(storage, name, config.study, config.search_spaces, key)
+        study = open_study(
+            storage, name, config.study, config.search_spaces, key, json_digest(dataset.schema.model_dump(mode="json"))
+        )
         before, asked = last_front(folder), in_force(config.constraints)
         if before and (before.state, before.constraints) == ("ended", asked) and is_finished(study, config):
             show.note(

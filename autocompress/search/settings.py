@@ -9,6 +9,7 @@ from pydantic import Field as Limits
 
 from autocompress.compress.calibration import Way
 from autocompress.schema import Frozen
+from autocompress.search.earlier import Earlier
 from autocompress.search.samplers.sampler import AnySampler
 from autocompress.search.samplers.tpe import Tpe
 from autocompress.search.trial_pruners.asha import Asha
@@ -34,7 +35,8 @@ class StudySettings(Frozen):
     preparation nor the closing measurement), both over every resume; null means no limit. `rungs` are training rows
     that a student has seen at each rung, growing. `calibration` is fitted to the validation labels and folded into each
     file. `recipes` are parameter values (by Optuna name) that a new study tries first; those that the space does not
-    hold are left out.
+    hold are left out. `earlier` names studies of the same storage whose fronts are tried next, `same_schema` all of the
+    same fields and tasks.
     """
 
     name: FolderName | None = None
@@ -47,6 +49,7 @@ class StudySettings(Frozen):
     eta: Annotated[int, Limits(ge=2)] = 2
     rungs: tuple[Annotated[int, Limits(ge=1)], ...] = Limits((80_000, 320_000), min_length=1)
     calibration: Way = "none"
+    earlier: Earlier = ()
     recipes: tuple[dict[str, Scalar], ...] = ()
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from autocompress.digest import json_digest
 from autocompress.errors import UserError
+from autocompress.search.earlier import SCHEMA, earlier_recipes
 from autocompress.search.samplers.sampler import Setting
 from autocompress.search.settings import StudySettings
 from autocompress.search.space import Spaces, in_space
@@ -71,11 +72,12 @@ def _write_ahead(connection: sqlite3.Connection, _: object) -> None:
 
 
 def open_study(
-    storage: RDBStorage, name: str, settings: StudySettings, spaces: Spaces, key: dict[str, Any]
+    storage: RDBStorage, name: str, settings: StudySettings, spaces: Spaces, key: dict[str, Any], schema: str = ""
 ) -> optuna.Study:
     """The study of this name, new or resumed.
 
-    Recipes are queued in a new study. The caller holds the study's lock, so a trial that is RUNNING belongs to a
+    Recipes, and the fronts of earlier studies on `schema` (a digest) that the settings ask for, are queued in a new
+    study. The caller holds the study's lock, so a trial that is RUNNING belongs to a
     process that died: it is told as failed, and its proposal is not made again. The sampler's seed comes from (seed,
     trials stored), because a resumed sampler with the old seed would repeat its proposals. `UserError` naming
     `study.name` where the stored study has another `key` (as in `study_name`): its trials cannot be compared.
@@ -92,13 +94,16 @@ def open_study(
             "those again, or take another name"
         )
     study.set_user_attr("key", json_digest(key))
+    study.set_user_attr(SCHEMA, schema)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
     if not study.get_trials(deepcopy=False):
         study.set_metric_names(list(OBJECTIVES))
-        for recipe in settings.recipes:
-            if in_space(recipe, spaces):
-                study.enqueue_trial(dict(recipe))
+        recipes = [dict(recipe) for recipe in settings.recipes if in_space(recipe, spaces)]
+        if settings.earlier:
+            recipes += earlier_recipes(storage, settings.earlier, schema, spaces)
+        for recipe in recipes:
+            study.enqueue_trial(recipe, skip_if_exists=True)
     seed = settings.seed + 7919 * len(study.get_trials(deepcopy=False))
     study.sampler = settings.sampler.build(Setting(spaces, seed, settings.n_trials, settings.minutes))
     return study

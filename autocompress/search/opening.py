@@ -60,7 +60,8 @@ def open_scene(
     show.phase(f"teacher: training {config.teacher.words()}")
     ready = _ready(config.teacher, dataset, seed, cache, ledger, config.goal)
     bundle = ship_ready(ready, "teacher", dataset, folder, cache)
-    soft_rows = min(dataset.rows["train"], max(config.study.rungs))
+    rows = dataset.rows["train"]
+    soft_rows = rows if config.study.last_mile_seeds else min(rows, max(config.study.rungs))
     scene = Scene(
         dataset=dataset,
         shape=config.teacher.shape,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -13,7 +14,7 @@ from autocompress.search.files import valid_quality
 from autocompress.search.ledger import Ledger
 from autocompress.search.objectives import HOPELESS, Vector, dominates, standing, vector
 from autocompress.search.opening import train_landmarks
-from autocompress.search.results import front_members, mean_quality, violations
+from autocompress.search.results import Violations, front_members, mean_quality, violations
 from autocompress.search.scene import Scene
 from autocompress.search.space import suggest
 from autocompress.search.study import finished, reopen
@@ -65,14 +66,27 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
                 return False
             return pruner.goes_on(trial.number, reached - 1, seen, at_rung, config.study.eta)
 
-        outcome = run_trial(plan, scene, judge, lambda rung, quality: ledger.show.rung(trial.number, rung, quality))
+        outcome = run_trial(
+            plan,
+            scene,
+            judge,
+            lambda rung, quality: ledger.show.rung(trial.number, rung, quality),
+            seed=scene.seed,
+        )
         trial.set_user_attr("rungs", outcome.rungs)
-        told = _tell(trial, outcome, config, scene, ledger) if outcome.stopped_at is None else None
-        return outcome, shortfall, told
+        if outcome.stopped_at is not None:
+            return outcome, shortfall, None
+        values, attributes, broken = told(outcome, config, scene, ledger)
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
+        ledger.show.rung(trial.number, "file", -values[0])
+        for name, value in broken.items():
+            trial.set_constraint(name, value)
+        return outcome, shortfall, values
 
     def objective(trial: optuna.Trial) -> Vector:
         try:
-            outcome, shortfall, told = attempt(trial)
+            outcome, shortfall, values = attempt(trial)
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             if not any("error" in other.user_attrs for other in finished(study)):
@@ -81,8 +95,8 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
             failures.append(error)
             raise
         failures.clear()
-        if told is not None:
-            return told
+        if values is not None:
+            return values
         trial.set_user_attr("stopped_at", outcome.stopped_at)
         # TPE ranks stopped trials by this: the later they stopped, and the better they stood there, the better
         trial.set_constraint("stopped", shortfall)
@@ -131,11 +145,15 @@ class Others:
         return [tuple(trial.values) for trial in self._trials if trial.state is TrialState.COMPLETE]
 
 
-def _tell(trial: optuna.Trial, outcome: Outcome, config: SearchConfig, scene: Scene, ledger: Ledger) -> Vector:
+def told(
+    outcome: Outcome, config: SearchConfig, scene: Scene, ledger: Ledger
+) -> tuple[Vector, dict[str, Any], Violations]:
+    """Of a trial that ran to its end: its values, what is stored beside them, and how far constraints are broken."""
     assert outcome.bundle is not None
     assert outcome.quick is not None
     quality = valid_quality(outcome.bundle, scene.dataset, scene.threads, scene.catalogue)
-    for name, value in {
+    teacher = ledger.teacher.quality
+    attributes = {
         "artefact": outcome.bundle.digest,
         "sha256": outcome.bundle.sha256,
         "quality": quality,
@@ -144,11 +162,7 @@ def _tell(trial: optuna.Trial, outcome: Outcome, config: SearchConfig, scene: Sc
         "speedup": outcome.quick.speedup,
         "parity": outcome.parity,
         "study_seconds": ledger.seconds,
-    }.items():
-        trial.set_user_attr(name, value)
-    teacher = ledger.teacher.quality
-    ledger.show.rung(trial.number, "file", mean_quality(quality, teacher, scene.goal.metric))
+    }
     broken = violations(config.constraints, quality, teacher, outcome.bundle.model_bytes, outcome.quick.p50)
-    for name, value in broken.items():
-        trial.set_constraint(name, value)
-    return vector(mean_quality(quality, teacher, scene.goal.metric), outcome.bundle.model_bytes, outcome.quick.speedup)
+    change = mean_quality(quality, teacher, scene.goal.metric)
+    return vector(change, outcome.bundle.model_bytes, outcome.quick.speedup), attributes, broken

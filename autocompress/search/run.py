@@ -23,6 +23,7 @@ from autocompress.report.front_files import last_front, read_front
 from autocompress.report.progress import Progress
 from autocompress.search.closing import close
 from autocompress.search.config import SearchConfig
+from autocompress.search.last_mile import last_mile
 from autocompress.search.ledger import Ledger
 from autocompress.search.opening import open_scene, study_key, train_landmarks
 from autocompress.search.optimise import optimise
@@ -88,6 +89,7 @@ def search(config: SearchConfig) -> int:
                 ledger.log_trials()  # what a killed process left unlogged
                 optimise(config, study, scene, ledger)
                 train_landmarks(config, scene, ledger)
+                last_mile(config, study, scene, ledger)
                 close(study, scene, ledger)
             except KeyboardInterrupt:
                 ledger.interrupted()

@@ -36,7 +36,8 @@ class StudySettings(Frozen):
     that a student has seen at each rung, growing. `calibration` is fitted to the validation labels and folded into each
     file. `recipes` are parameter values (by Optuna name) that a new study tries first; those that the space does not
     hold are left out. `earlier` names studies of the same storage whose fronts are tried next, `same_schema` all of the
-    same fields and tasks.
+    same fields and tasks. With `last_mile_seeds` the files of the front are trained again before the test split is
+    opened, on every row and with as many other seeds, past `minutes`.
     """
 
     name: FolderName | None = None
@@ -50,6 +51,7 @@ class StudySettings(Frozen):
     rungs: tuple[Annotated[int, Limits(ge=1)], ...] = Limits((80_000, 320_000), min_length=1)
     calibration: Way = "none"
     earlier: Earlier = ()
+    last_mile_seeds: Annotated[int, Limits(ge=0, le=20)] = 0
     recipes: tuple[dict[str, Scalar], ...] = ()
 
 

@@ -47,14 +47,14 @@ Judge = Callable[[str, Vector], bool]
 """(rung name, vector) -> whether the trial goes on."""
 
 
-def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, float], None]) -> Outcome:
+def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, float], None], *, seed: int) -> Outcome:
     """Runs a plan as far as `judge` lets it; nothing of a stopped trial stays on disk.
 
     `judge("gate", ...)` sees the plan on the teacher's weights at the teacher's own quality, `judge("one-shot", ...)`
     its quality before training, `judge("rung i", ...)` after stage i but the last. Rung quality comes from the file
-    exported at that point. Training can hurt (a log that is bound by noise overfits on its second epoch), so what is
-    judged and shipped is the best of the states that have every transform. Raises `RuntimeError` where torch and the
-    final file disagree.
+    exported at that point, what is drawn from `seed`. Training can hurt (a log that is bound by noise overfits on its
+    second epoch), so what is judged and shipped is the best of the states that have every transform. Raises
+    `RuntimeError` where torch and the final file disagree.
     """
     outcome, started = Outcome(), time.perf_counter()
     with TemporaryDirectory(prefix=".trial.", dir=scene.folder) as name:
@@ -92,7 +92,7 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
                 scene.dataset,
                 stage.recovery,
                 taught=scene.taught(stage.recovery.objective),
-                seed=scene.seed + index,
+                seed=seed + index,
                 accumulator=WARM,
                 arithmetic=scene.arithmetic,
             )
@@ -109,7 +109,7 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
         best.calibration = fitted(plan.calibration, logits, scene.dataset.labels("valid"))
         assert best.calibration is not None
         records = [*records, {"calibration": best.calibration._asdict()}]
-    outcome.bundle = ship(best, plan, records, scene)
+    outcome.bundle = ship(best, plan, records, scene, seed)
     outcome.quick = scene.quick(outcome.bundle.model, best.bank.numbering)
     integer = any(transform.storage_bits() for transform in plan.transforms())
     outcome.parity = check_parity(best, outcome.bundle, scene, integer=integer)
@@ -137,7 +137,7 @@ def one_shot(plan: Plan, scene: Scene) -> tuple[Recommender, list[Record]]:
     return model, [transform.apply(model, scene.context) for transform in plan.transforms()]
 
 
-def ship(model: Recommender, plan: Plan, records: list[Record], scene: Scene) -> Bundle:
+def ship(model: Recommender, plan: Plan, records: list[Record], scene: Scene, seed: int) -> Bundle:
     """Writes the bundle of a trained student into the study's `artefacts`."""
     return write_bundle(
         scene.folder / "artefacts",
@@ -145,7 +145,7 @@ def ship(model: Recommender, plan: Plan, records: list[Record], scene: Scene) ->
         narrowed(scene.dataset.encoder, model.bank.numbering),
         plan=plan.model_dump(mode="json"),
         records=records,
-        lineage={"data": scene.dataset.digest, "teacher": scene.teacher.digest, "seed": scene.seed},
+        lineage={"data": scene.dataset.digest, "teacher": scene.teacher.digest, "seed": seed},
     )
 
 

@@ -49,7 +49,9 @@ def test_assistants_teach_students_that_are_pruned_in_steps_and_calibrated(tmp_p
     assert taught <= {0, 1, 2}
 
 
-def test_students_grow_and_shrink_before_they_are_compressed(tmp_path: Path, cache: Path) -> None:
+def test_students_grow_and_shrink_before_they_are_compressed_and_the_front_is_trained_again(
+    tmp_path: Path, cache: Path
+) -> None:
     items = [
         *small.OVERRIDES,
         "study.n_trials=6",
@@ -60,11 +62,14 @@ def test_students_grow_and_shrink_before_they_are_compressed(tmp_path: Path, cac
         "search_spaces.stages.capacity=[growing,shrinking]",
         "search_spaces.distillation.distillation_weight=1.0",
         "+search_spaces.distillation.curriculum=[0.0,0.5]",
+        "study.last_mile_seeds=1",
     ]
     done = small.run(tmp_path, cache, *items)
     assert done.returncode == 0, done.stderr
     front = small.front(tmp_path)
     assert (front.state, front.trials.failed) == ("ended", 0)
+    assert front.trials.complete > 6
+    assert "last mile: seed 1 of 1, file 1 of " in done.stdout
     assert any(stage["student"] for point in front.points for stage in point.plan["stages"])
     assert all(point.training_seconds and point.trained_parameters for point in front.points)
 

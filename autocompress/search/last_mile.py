@@ -1,0 +1,131 @@
+"""The last mile: members of the front trained again, with the whole log and other seeds, before the test split opens.
+
+Every training is a trial of the study like any other, so that it is kept, shown and resumed as one. How many seeds a
+member deserves is decided by successive elimination (Even-Dar, Mannor and Mansour, JMLR 2006): who is no smaller and no
+faster than another, and surely worse, is not trained again.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import optuna
+from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
+
+from autocompress.compress.plan import Recovery
+from autocompress.search.config import SearchConfig
+from autocompress.search.ledger import Ledger
+from autocompress.search.objectives import TIES, Vector
+from autocompress.search.optimise import recoveries, told
+from autocompress.search.results import front_members
+from autocompress.search.scene import Scene
+from autocompress.search.space import suggest
+from autocompress.search.study import finished
+from autocompress.search.trial import run_trial
+
+AGAIN, SEED = "trained_again", "trained_with_seed"
+SURE = 1.96
+
+
+class Seen(NamedTuple):
+    """A member of the front: bytes and latency as logarithms, and the quality of each of its trainings."""
+
+    size: float
+    latency: float
+    qualities: tuple[float, ...]
+
+
+def last_mile(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Ledger) -> None:
+    """Trains members of the front again until each has had `study.last_mile_seeds` more seeds, or was given up.
+
+    What an earlier run of the study has trained is not trained again. KeyboardInterrupt passes through.
+    """
+    seeds = config.study.last_mile_seeds
+    stored = {trial.number: trial for trial in finished(study)}
+    first = [trial for trial in ledger.finished() if AGAIN not in stored[trial.number].user_attrs]
+    members = {member.number: stored[member.number] for member in front_members(first)}
+    for seed in range(1, seeds + 1):
+        alive = survivors({number: _seen(trial, finished(study)) for number, trial in members.items()})
+        for place, number in enumerate(alive):
+            if (number, seed) not in _done(finished(study)):
+                where = f"seed {seed} of {seeds}, file {place + 1} of {len(alive)}"
+                ledger.show.phase(f"last mile: {where}, trial {number}")
+                _train_again(members[number], seed, config, study, scene, ledger)
+
+
+def survivors(seen: Mapping[int, Seen]) -> list[int]:
+    """The members that another seed may still make the best of their size and speed, by number.
+
+    A member's mean is known to +- 1.96 s / sqrt(n), with s the spread inside members, of all of them together; until
+    anybody was trained twice nobody is given up.
+    """
+    free = sum(len(each.qualities) - 1 for each in seen.values())
+    if not free:
+        return list(seen)
+    squares = [np.square(np.subtract(each.qualities, np.mean(each.qualities))).sum() for each in seen.values()]
+    spread = math.sqrt(sum(squares) / free)
+
+    def bounds(each: Seen) -> tuple[float, float]:
+        half = SURE * spread / math.sqrt(len(each.qualities))
+        return float(np.mean(each.qualities)) - half, float(np.mean(each.qualities)) + half
+
+    return [
+        number
+        for number, mine in seen.items()
+        if not any(
+            other.size <= mine.size + TIES[1]
+            and other.latency <= mine.latency + TIES[2]
+            and bounds(other)[0] > bounds(mine)[1]
+            for other in seen.values()
+        )
+    ]
+
+
+def whole_log(stages: Sequence[Recovery]) -> list[Recovery]:
+    """Recoveries whose last one sees every training row at least once."""
+    return [*stages[:-1], stages[-1].model_copy(update={"data_share": 1.0})]
+
+
+def _seen(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> Seen:
+    again = [each for each in trials if each.user_attrs.get(AGAIN) == trial.number and each.values]
+    vectors: list[Vector] = [(each.values[0], each.values[1], each.values[2]) for each in (trial, *again)]
+    return Seen(vectors[0][1], vectors[0][2], tuple(-vector[0] for vector in vectors))
+
+
+def _done(trials: Sequence[FrozenTrial]) -> set[tuple[int, int]]:
+    return {(each.user_attrs[AGAIN], each.user_attrs[SEED]) for each in trials if AGAIN in each.user_attrs}
+
+
+def _train_again(
+    trial: FrozenTrial, seed: int, config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Ledger
+) -> None:
+    fixed = FixedTrial(copy.deepcopy(trial.params))
+    plan = suggest(fixed, config.search_spaces, scene.shape, whole_log(recoveries(config.study.rungs, scene)))
+    plan = plan.model_copy(update={"calibration": config.study.calibration})
+    number, words = len(study.get_trials(deepcopy=False)), plan.words(scene.shape)
+    ledger.show.trial(number, None, words)
+    outcome = run_trial(
+        plan,
+        scene,
+        lambda rung, seen: True,
+        lambda rung, quality: ledger.show.rung(number, rung, quality),
+        seed=scene.seed + seed,
+    )
+    vector, attributes, broken = told(outcome, config, scene, ledger)
+    facts = {"words": words, "plan": plan.model_dump(mode="json"), "digest": plan.digest, "rungs": outcome.rungs}
+    # stored when it is done: a process that is killed in the middle leaves nothing half-told
+    study.add_trial(
+        create_trial(
+            state=TrialState.COMPLETE,
+            values=vector,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs={**facts, **attributes, AGAIN: trial.number, SEED: seed},
+            constraints=broken,
+        )
+    )
+    ledger.trial_ended(study.get_trials(deepcopy=False)[-1])

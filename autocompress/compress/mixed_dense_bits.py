@@ -9,12 +9,11 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar, Literal
 
-import torch
 from pydantic import Field as Limits
-from torch import nn
 
-from autocompress.compress.allocation import allocate, harm, logits_on_sample
-from autocompress.compress.linear_layers import inputs_of_layers, replaced
+from autocompress.compress.allocation import allocate
+from autocompress.compress.linear_layers import replaced
+from autocompress.compress.sensitivity import layer_harms
 from autocompress.compress.transform import Context, Record
 from autocompress.models.recommender import Recommender
 from autocompress.models.weight_only_linear import WeightOnlyLinear
@@ -37,19 +36,8 @@ class MixedDenseBits(Frozen):
 
     def apply(self, model: Recommender, context: Context) -> Record:
         """Record: `bits`, {layer: bits}."""
-        before, harms, costs, sizes = logits_on_sample(model, context), {}, {}, {}
-        for name in inputs_of_layers(model, context):
-            layer = model.dense.get_submodule(name)
-            assert isinstance(layer, nn.Linear)
-            sizes[name], harms[name], costs[name] = layer.weight.numel(), dict[int, float](), dict[int, float]()
-            whole = layer.weight.detach().clone()
-            for bits in CHOICES:
-                packed = WeightOnlyLinear(layer, bits)
-                with torch.no_grad():
-                    layer.weight.copy_(packed.rounded_weight())
-                    harms[name][bits] = harm(logits_on_sample(model, context), before)
-                    layer.weight.copy_(whole)
-                costs[name][bits] = packed.bits_per_weight
+        harms, costs = layer_harms(model, context, CHOICES)
+        sizes = {name: model.dense.get_submodule(name).get_parameter("weight").numel() for name in harms}
         record: Record = {"bits": allocate(sizes, costs, harms, self.average_bits)}
         self.restore(model, record)
         return record

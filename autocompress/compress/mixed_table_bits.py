@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import numpy as np
-import torch
 from pydantic import Field as Limits
 
-from autocompress.compress.allocation import SAMPLE, allocate, harm, logits_on_sample
+from autocompress.compress.allocation import allocate
 from autocompress.compress.quantize_tables import store_in_bits
+from autocompress.compress.sensitivity import table_harms
 from autocompress.compress.transform import Context, Record
 from autocompress.models.bank_layout import Precision
 from autocompress.models.recommender import Recommender
-from autocompress.models.row_quantization import fake_quantize_rows
 from autocompress.schema import Frozen
 
 CHOICES = (8, 4, 2)
@@ -41,7 +39,7 @@ class MixedTableBits(Frozen):
         shapes = {name: model.bank.stored(table).shape for name, table in tables.items()}
         costs = {name: {bits: bits + SCALE_BITS / dim for bits in CHOICES} for name, (_, dim) in shapes.items()}
         sizes = {name: rows * dim for name, (rows, dim) in shapes.items()}
-        bits = allocate(sizes, costs, _harms(model, context, tables), self.average_bits)
+        bits = allocate(sizes, costs, table_harms(model, context, tables, CHOICES), self.average_bits)
         record: Record = {"bits": bits}
         self.restore(model, record)
         return record
@@ -57,20 +55,3 @@ class MixedTableBits(Frozen):
     def storage_bits(self) -> int | None:
         """Not one number of bits."""
         return None
-
-
-def _harms(model: Recommender, context: Context, tables: dict[str, int]) -> dict[str, dict[int, float]]:
-    before, asked = logits_on_sample(model, context), model.bank.own_ids(context.ids[:SAMPLE])
-    slots = torch.tensor(model.bank.layout.slots)
-    harms: dict[str, dict[int, float]] = {}
-    with torch.no_grad():
-        for name, table in tables.items():
-            values = model.bank.stored(table)
-            ids = torch.from_numpy(np.unique(asked[:, slots == table].numpy()))
-            read = torch.where((ids >= 0) & (ids < len(values)), ids, 0)
-            whole = values[read].clone()
-            for bits in CHOICES:
-                values[read] = fake_quantize_rows(whole, bits)
-                harms.setdefault(name, {})[bits] = harm(logits_on_sample(model, context), before)
-            values[read] = whole
-    return harms

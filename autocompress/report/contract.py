@@ -111,6 +111,18 @@ class HypervolumeStep(_Frozen):
     hypervolume: float
 
 
+class Mattered(_Frozen):
+    """What made the difference in a study, and what the teacher can least do without."""
+
+    parameters: dict[str, dict[str, float]] = Field(
+        default={}, description="parameter -> objective -> share of the importance of all (PED-ANOVA)"
+    )
+    fields: dict[str, dict[str, float]] = Field(
+        default={}, description="field -> bits of its rows (0: gone) -> root mean square change of the teacher's logits"
+    )
+    layers: dict[str, dict[str, float]] = Field(default={}, description="as `fields`, of dense layers' weights")
+
+
 class FrontFile(_Frozen):
     """The whole of `front.json`."""
 
@@ -128,6 +140,7 @@ class FrontFile(_Frozen):
     test_reused: bool
     warnings: tuple[str, ...] = Field(default=(), description="plain words a reader must see before the numbers")
     constraints: dict[str, float] = Field(default={}, description="the constraints in force")
+    mattered: Mattered | None = Field(default=None, description="null until the study has ended")
     teacher: MeasuredFile
     landmarks: tuple[MeasuredFile, ...]
     points: tuple[Point, ...]

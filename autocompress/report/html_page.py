@@ -10,6 +10,7 @@ from typing import Any
 
 from autocompress.report import wording
 from autocompress.report.contract import FrontFile
+from autocompress.report.html_mattered import mattered_section
 from autocompress.report.html_plot import plots
 from autocompress.report.html_table import front_table
 from autocompress.report.summary import best_possible, summary
@@ -54,6 +55,7 @@ used. A KB is 1,000 bytes.</p>
 <div id="hypervolume" class="plot low" role="img" aria-label="hypervolume over seconds"></div></div>
 <div><h2>Data and machine</h2><dl>{_facts(front)}</dl></div>
 </section>
+{mattered_section(front)}
 {_cleaning(front)}
 </main>
 <script type="application/json" id="plots">{_embedded(plots(front))}</script>

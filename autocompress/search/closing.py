@@ -9,6 +9,7 @@ from autocompress.report.front_files import last_front
 from autocompress.report.wording import duration
 from autocompress.search.files import Known, measure_in_full, measured_before, open_test
 from autocompress.search.ledger import Ledger
+from autocompress.search.mattered import mattered
 from autocompress.search.results import drop_dominated, front_members
 from autocompress.search.scene import Scene
 from autocompress.search.study import finished
@@ -30,7 +31,8 @@ def close(study: optuna.Study, scene: Scene, ledger: Ledger) -> None:
         return
     study.set_user_attr("test_opened", True)
     measured = _full(scene, ledger, [ledger.teacher, *ledger.landmarks, *(member.known for member in members)])
-    front = ledger.write("ended", members, measured)
+    ledger.show.phase("what mattered")
+    front = ledger.write("ended", members, measured, mattered(study, scene))
     study.set_user_attr("closed", True)
     ledger.close(front)
 

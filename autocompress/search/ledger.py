@@ -21,6 +21,7 @@ from autocompress.report.contract import (
     FrontFile,
     HypervolumeStep,
     Machine,
+    Mattered,
     MeasuredFile,
     Point,
     TrialCounts,
@@ -184,6 +185,7 @@ class Ledger:
         state: State,
         members: list[Finished],
         measured: dict[str, MeasuredFile] | None = None,
+        mattered: Mattered | None = None,
     ) -> FrontFile:
         """Writes front.json, front.csv and front.html. `measured` holds closing measurements by artefact digest."""
         measured = measured or {}
@@ -235,6 +237,7 @@ class Ledger:
             test_reused=reused,
             warnings=plain_warnings(teacher, landmarks, why, self.config.metric, test_reused=reused),
             constraints=constraints,
+            mattered=mattered,
             teacher=teacher,
             landmarks=landmarks,
             points=points,

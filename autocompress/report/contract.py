@@ -111,6 +111,14 @@ class HypervolumeStep(_Frozen):
     hypervolume: float
 
 
+class Belief(_Frozen):
+    """What a bandit believed each arm (a method family) to be worth when it chose one for a trial."""
+
+    trial: int
+    arm: str
+    values: dict[str, float] = Field(description="arm -> value; an arm that had not been tried has none")
+
+
 class Mattered(_Frozen):
     """What made the difference in a study, and what the teacher can least do without."""
 
@@ -140,6 +148,7 @@ class FrontFile(_Frozen):
     test_reused: bool
     warnings: tuple[str, ...] = Field(default=(), description="plain words a reader must see before the numbers")
     constraints: dict[str, float] = Field(default={}, description="the constraints in force")
+    bandit: tuple[Belief, ...] = Field(default=(), description="empty where the sampler is no bandit")
     mattered: Mattered | None = Field(default=None, description="null until the study has ended")
     teacher: MeasuredFile
     landmarks: tuple[MeasuredFile, ...]

@@ -17,7 +17,7 @@ def plots(front: FrontFile) -> dict[str, Any]:
     """Everything the page's script draws.
 
     `scatter` maps `<split>` and then `<task>` to {traces, y range, the label of y, names of files out of range};
-    `x` is {range (log10 KB), ticks}; `hypervolume` is a list of [seconds, value].
+    `x` is {range (log10 KB), ticks}; `hypervolume` is a list of [seconds, value]; `bandit` has an entry per arm.
     """
     return {
         "splits": list(splits(front)),
@@ -26,7 +26,23 @@ def plots(front: FrontFile) -> dict[str, Any]:
         "limit": -front.constraints["auc_drop"] if "auc_drop" in front.constraints else None,
         "scatter": {split: {task: scatter(front, task, split) for task in tasks(front)} for split in splits(front)},
         "hypervolume": [[step.seconds, step.hypervolume] for step in front.hypervolume_history],
+        "bandit": _beliefs(front),
     }
+
+
+def _beliefs(front: FrontFile) -> list[dict[str, Any]]:
+    """Per arm of a bandit, what it was believed to be worth, trial by trial, and at which trials it was chosen."""
+    arms = list(dict.fromkeys(name for belief in front.bandit for name in (*belief.values, belief.arm)))
+    return [
+        {
+            "name": escape(arm),
+            "x": [belief.trial for belief in front.bandit if arm in belief.values],
+            "y": [belief.values[arm] for belief in front.bandit if arm in belief.values],
+            "chosen_x": [belief.trial for belief in front.bandit if belief.arm == arm],
+            "chosen_y": [belief.values.get(arm, 0.0) for belief in front.bandit if belief.arm == arm],
+        }
+        for arm in arms
+    ]
 
 
 def scatter(front: FrontFile, task: str, split: Split) -> dict[str, Any]:

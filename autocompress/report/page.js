@@ -75,13 +75,31 @@
   }
 
   function drawHypervolume() {
-    if (data.hypervolume.length < 2) { document.getElementById("volume").remove(); return; }
+    if (data.hypervolume.length < 2) { document.getElementById("volume")?.remove(); return; }
     const layout = base();
     Object.assign(layout.xaxis, { title: { text: "seconds", standoff: 6 }, rangemode: "tozero" });
     Object.assign(layout.yaxis, { rangemode: "tozero", tickformat: "~g", nticks: 5 });
     Plotly.react("hypervolume", [{ type: "scatter", mode: "lines+markers", x: data.hypervolume.map((step) => step[0]),
       y: data.hypervolume.map((step) => step[1]), line: { shape: "hv", color: colour("--accent") }, marker: { size: 4 },
       hovertemplate: "%{x:.0f} s: %{y:.4g}<extra></extra>" }], layout, { ...settings, displayModeBar: false });
+  }
+
+  function drawBandit() {
+    if (!data.bandit.length) { document.getElementById("beliefs")?.remove(); return; }
+    const layout = base();
+    Object.assign(layout.xaxis, { title: { text: "trial", standoff: 6 }, rangemode: "tozero" });
+    Object.assign(layout.yaxis, { tickformat: "~g", nticks: 5 });
+    Object.assign(layout, { showlegend: true, legend: { orientation: "h", y: 1.2 } });
+    const inks = ["--accent", "--amber", "--green", "--red", "--soft", "--ink"];
+    const traces = data.bandit.flatMap((arm, index) => {
+      const ink = colour(inks[index % inks.length]);
+      const line = { type: "scatter", mode: "lines", name: arm.name, legendgroup: arm.name, x: arm.x, y: arm.y,
+        line: { color: ink, width: 1, dash: index < inks.length ? "solid" : "dot" }, hoverinfo: "skip" };
+      const dots = { type: "scatter", mode: "markers", legendgroup: arm.name, showlegend: false, x: arm.chosen_x,
+        y: arm.chosen_y, marker: { color: ink, size: 6 }, hovertemplate: `trial %{x}: ${arm.name}<extra></extra>` };
+      return [line, dots];
+    });
+    Plotly.react("bandit", traces, layout, { ...settings, displayModeBar: false });
   }
 
   function chooser(label, key, values) {
@@ -140,7 +158,7 @@
   wireTable();
   chooser("task", "task", data.tasks);
   chooser("split", "split", data.splits);
-  const draw = () => { drawScatter(); drawHypervolume(); };
+  const draw = () => { drawScatter(); drawHypervolume(); drawBandit(); };
   draw();
   dark.addEventListener("change", draw);
 })();

@@ -17,6 +17,7 @@ from autocompress.data.cleaning_report import report_lines
 from autocompress.data.store import Dataset
 from autocompress.measure.machine import machine
 from autocompress.report.contract import (
+    Belief,
     DataSummary,
     FrontFile,
     HypervolumeStep,
@@ -30,7 +31,7 @@ from autocompress.report.csv_table import front_rows
 from autocompress.report.front_files import write_front
 from autocompress.report.html_page import front_page
 from autocompress.report.progress import Progress
-from autocompress.search.bandit import TEACHER_BYTES
+from autocompress.search.bandit import BELIEFS, TEACHER_BYTES
 from autocompress.search.binding import unkept
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known, describe
@@ -237,6 +238,11 @@ class Ledger:
             test_reused=reused,
             warnings=plain_warnings(teacher, landmarks, why, self.config.metric, test_reused=reused),
             constraints=constraints,
+            bandit=tuple(
+                Belief(trial=t.number, arm=t.user_attrs[BELIEFS]["arm"], values=t.user_attrs[BELIEFS]["values"])
+                for t in trials
+                if BELIEFS in t.user_attrs
+            ),
             mattered=mattered,
             teacher=teacher,
             landmarks=landmarks,

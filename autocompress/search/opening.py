@@ -18,6 +18,7 @@ from autocompress.search.landmarks import STOCK, ship_ready, ship_stock
 from autocompress.search.ledger import Ledger
 from autocompress.search.objectives import REFERENCE_QUALITY, TIES
 from autocompress.search.scene import Quick, Scene
+from autocompress.search.turns import Turns
 from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import Ready, Teacher
 
@@ -56,28 +57,11 @@ def open_scene(
     config: SearchConfig, dataset: Dataset, folder: Path, cache: Path, threads: int, ledger: Ledger
 ) -> Scene:
     """Trains (or finds) and ships the teacher, and enters it and the stock tool's file into the ledger."""
-    show, seed = ledger.show, config.study.seed
+    show = ledger.show
     show.phase(f"teacher: training {config.teacher.words()}")
-    ready = _ready(config.teacher, dataset, seed, cache, ledger, config.goal)
-    bundle = ship_ready(ready, "teacher", dataset, folder, cache)
-    rows = dataset.rows["train"]
-    soft_rows = rows if config.study.last_mile_seeds else min(rows, max(config.study.rungs))
-    scene = Scene(
-        dataset=dataset,
-        shape=config.teacher.shape,
-        teacher=ready,
-        teacher_file=bundle,
-        cache=cache,
-        folder=folder,
-        threads=threads,
-        seed=seed,
-        soft_rows=soft_rows,
-        goal=config.goal,
-        mask_ids=config.teacher.training.mask_ids,
-        assistants=cascade(config),
-        unlabelled=config.unlabelled,
-    )
-    known = _know("teacher", config.teacher.words(), bundle, scene)
+    ready = _ready(config.teacher, dataset, config.study.seed, cache, ledger, config.goal)
+    scene = scene_of(config, ready, dataset, folder, cache, threads)
+    bundle, known = scene.teacher_file, know_teacher(config, scene)
     ledger.teacher = known
     if config.constraints.group_gap is not None and not any("auc_gap" in each for each in known.quality.values()):
         raise UserError("constraints.group_gap: the data have no group column of few values; name one with data.group")
@@ -86,6 +70,32 @@ def open_scene(
     stock = ship_stock(bundle, dataset, folder)
     ledger.landmarks.append(_know(STOCK, "stock int8 of ONNX Runtime", stock, scene))
     return scene
+
+
+def scene_of(config: SearchConfig, ready: Ready, dataset: Dataset, folder: Path, cache: Path, threads: int) -> Scene:
+    """What all trials of a process share, with a teacher that is ready; ships its file into the study's folder."""
+    rows = dataset.rows["train"]
+    return Scene(
+        dataset=dataset,
+        shape=config.teacher.shape,
+        teacher=ready,
+        teacher_file=ship_ready(ready, "teacher", dataset, folder, cache),
+        cache=cache,
+        folder=folder,
+        threads=threads,
+        seed=config.study.seed,
+        soft_rows=rows if config.study.last_mile_seeds else min(rows, max(config.study.rungs)),
+        goal=config.goal,
+        mask_ids=config.teacher.training.mask_ids,
+        assistants=cascade(config),
+        unlabelled=config.unlabelled,
+        turns=Turns(folder / ".turns"),
+    )
+
+
+def know_teacher(config: SearchConfig, scene: Scene) -> Known:
+    """The teacher's file and its quality."""
+    return _know("teacher", config.teacher.words(), scene.teacher_file, scene)
 
 
 def cascade(config: SearchConfig) -> tuple[FromScratch, ...]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from autocompress.compress.plan import Recovery
 from autocompress.search.config import SearchConfig
-from autocompress.search.files import valid_quality
+from autocompress.search.files import Known, valid_quality
 from autocompress.search.ledger import Ledger
 from autocompress.search.objectives import HOPELESS, Vector, dominates, standing, vector
 from autocompress.search.opening import train_landmarks
@@ -23,15 +24,43 @@ from autocompress.search.trial import Outcome, run_trial
 FAILURES_IN_A_ROW = 3
 
 
-def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Ledger) -> None:
-    """Runs trials until a limit of the study is reached. KeyboardInterrupt passes through.
+class Show(Protocol):
+    """Where a loop of trials says what it does."""
 
-    A trial that raises is told as failed and the study goes on; after `FAILURES_IN_A_ROW` the last error is raised.
-    """
-    limit = config.study.n_trials
-    left = None if limit is None else limit - len(finished(study))
-    if (left is not None and left <= 0) or (ledger.seconds_left is not None and ledger.seconds_left <= 0):
-        return
+    def trial(self, number: int, of: int | None, words: str) -> None:
+        """A trial has begun."""
+
+    def rung(self, number: int, rung: str, quality: float | None) -> None:
+        """A trial has been judged."""
+
+    def note(self, text: str) -> None:
+        """A line that stays."""
+
+
+class Books(Protocol):
+    """What a loop of trials asks: the teacher, and the time."""
+
+    @property
+    def teacher(self) -> Known:
+        """What trials are judged against."""
+
+    @property
+    def seconds(self) -> float:
+        """Running time of the study."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until `study.minutes`; None without that limit."""
+
+    @property
+    def show(self) -> Show:
+        """The display."""
+
+
+def open_trials(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Ledger) -> bool:
+    """Opens the phase of trials and writes the front so far; False where a limit of the study is reached already."""
+    if is_spent(config, study, ledger):
+        return False
     reopen(study)
     if finished(study):
         train_landmarks(config, scene, ledger)  # found again: the front of a resumed study keeps them all
@@ -39,17 +68,53 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
     front = ledger.write("running", front_members(ledger.finished()))
     if front.points:
         ledger.show.front(len(front.points), front.hypervolume)
+    return True
+
+
+def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Ledger) -> None:
+    """Runs trials in this process until a limit of the study is reached. KeyboardInterrupt passes through."""
+
+    def ended(trial: FrozenTrial) -> None:
+        ledger.trial_ended(trial)
+        train_landmarks(config, scene, ledger)  # behind the first trial: a person sees a measured point sooner
+
+    run_trials(config, study, scene, ledger, ended)
+
+
+def is_spent(config: SearchConfig, study: optuna.Study, books: Books) -> bool:
+    """Whether a limit of the study is reached."""
+    limit = config.study.n_trials
+    if limit is not None and len(finished(study)) >= limit:
+        return True
+    return books.seconds_left is not None and books.seconds_left <= 0
+
+
+def run_trials(
+    config: SearchConfig,
+    study: optuna.Study,
+    scene: Scene,
+    books: Books,
+    after: Callable[[FrozenTrial], None],
+    by: Mapping[str, Any] | None = None,
+) -> None:
+    """The loop: `after` is called with each trial that is over; `by` is stored with each, and says who runs it.
+
+    A trial that raises is told as failed and the study goes on; after `FAILURES_IN_A_ROW` the last error is raised.
+    """
+    limit = config.study.n_trials
     failures: list[Exception] = []
 
     def attempt(trial: optuna.Trial) -> tuple[Outcome, float, Vector | None]:
         """The outcome, how far short it fell, and the file's vector where it ran to its end."""
+        for name, value in (by or {}).items():
+            trial.set_user_attr(name, value)
         plan = suggest(trial, config.search_spaces, scene.shape, recoveries(config.study.rungs, scene))
         plan = plan.model_copy(update={"calibration": config.study.calibration})
         words = plan.words(scene.shape)
         trial.set_user_attr("words", words)
         trial.set_user_attr("plan", plan.model_dump(mode="json"))
         trial.set_user_attr("digest", plan.digest)
-        ledger.show.trial(trial.number, limit, words)
+        books.show.trial(trial.number, limit, words)
         others, shortfall = Others(study, trial.number), 0.0
 
         def judge(rung: str, seen: Vector) -> bool:
@@ -70,16 +135,16 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
             plan,
             scene,
             judge,
-            lambda rung, quality: ledger.show.rung(trial.number, rung, quality),
+            lambda rung, quality: books.show.rung(trial.number, rung, quality),
             seed=scene.seed,
         )
         trial.set_user_attr("rungs", outcome.rungs)
         if outcome.stopped_at is not None:
             return outcome, shortfall, None
-        values, attributes, broken = told(outcome, config, scene, ledger)
+        values, attributes, broken = told(outcome, config, scene, books)
         for name, value in attributes.items():
             trial.set_user_attr(name, value)
-        ledger.show.rung(trial.number, "file", -values[0])
+        books.show.rung(trial.number, "file", -values[0])
         for name, value in broken.items():
             trial.set_constraint(name, value)
         return outcome, shortfall, values
@@ -90,7 +155,7 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             if not any("error" in other.user_attrs for other in finished(study)):
-                ledger.show.note(f"trial {trial.number} failed, the study goes on: {reason.splitlines()[0]}")
+                books.show.note(f"trial {trial.number} failed, the study goes on: {reason.splitlines()[0]}")
             trial.set_user_attr("error", reason)
             failures.append(error)
             raise
@@ -103,14 +168,13 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
         raise optuna.TrialPruned(outcome.stopped_at)
 
     def ended(study: optuna.Study, trial: FrozenTrial) -> None:
-        ledger.trial_ended(trial)
-        train_landmarks(config, scene, ledger)  # behind the first trial: a person sees a measured point sooner
+        after(trial)
         if len(failures) >= FAILURES_IN_A_ROW:
             raise failures[-1]
-        if ledger.seconds_left is not None and ledger.seconds_left <= 0:
+        if is_spent(config, study, books):
             study.stop()
 
-    study.optimize(objective, n_trials=left, callbacks=[ended], catch=(Exception,))
+    study.optimize(objective, callbacks=[ended], catch=(Exception,))
 
 
 def recoveries(rungs: tuple[int, ...], scene: Scene) -> list[Recovery]:
@@ -146,13 +210,13 @@ class Others:
 
 
 def told(
-    outcome: Outcome, config: SearchConfig, scene: Scene, ledger: Ledger
+    outcome: Outcome, config: SearchConfig, scene: Scene, books: Books
 ) -> tuple[Vector, dict[str, Any], Violations]:
     """Of a trial that ran to its end: its values, what is stored beside them, and how far constraints are broken."""
     assert outcome.bundle is not None
     assert outcome.quick is not None
     quality = valid_quality(outcome.bundle, scene.dataset, scene.threads, scene.catalogue)
-    teacher = ledger.teacher.quality
+    teacher = books.teacher.quality
     attributes = {
         "artefact": outcome.bundle.digest,
         "sha256": outcome.bundle.sha256,
@@ -161,7 +225,7 @@ def told(
         "p50": outcome.quick.p50,
         "speedup": outcome.quick.speedup,
         "parity": outcome.parity,
-        "study_seconds": ledger.seconds,
+        "study_seconds": books.seconds,
     }
     broken = violations(config.constraints, quality, teacher, outcome.bundle.model_bytes, outcome.quick.p50)
     change = mean_quality(quality, teacher, scene.goal.metric)

@@ -26,7 +26,7 @@ from autocompress.search.config import SearchConfig
 from autocompress.search.last_mile import last_mile
 from autocompress.search.ledger import Ledger
 from autocompress.search.opening import open_scene, study_key, train_landmarks
-from autocompress.search.optimise import optimise
+from autocompress.search.optimise import open_trials, optimise
 from autocompress.search.results import in_force, require_files
 from autocompress.search.study import (
     check_storage,
@@ -37,6 +37,7 @@ from autocompress.search.study import (
     seconds_used,
     study_name,
 )
+from autocompress.search.workers import join, lead
 from autocompress.storage import check_writable, write_json
 from autocompress.tracking.connection import check, ui_command
 
@@ -62,6 +63,10 @@ def search(config: SearchConfig) -> int:
     key = study_key(config, dataset)
     name = config.study.name or study_name(config.search, dataset.name, key)
     folder = config.output / name
+    if config.execution.join:
+        join(config, name, folder, threads)
+        print(f"no trials are left for this process in {name}: the command that leads it shows the front", flush=True)
+        return 0
     with _lock(folder, name), Progress(name) as show:
         storage = open_storage(config.study.storage)
         study = open_study(
@@ -87,7 +92,11 @@ def search(config: SearchConfig) -> int:
                 write_json(folder / "cleaning.json", dataset.cleaning.model_dump(mode="json"))
                 scene = open_scene(config, dataset, folder, cache, threads, ledger)
                 ledger.log_trials()  # what a killed process left unlogged
-                optimise(config, study, scene, ledger)
+                if open_trials(config, study, scene, ledger):
+                    if config.execution.n_workers > 1:
+                        lead(config, study, folder, threads, ledger)
+                    else:
+                        optimise(config, study, scene, ledger)
                 train_landmarks(config, scene, ledger)
                 last_mile(config, study, scene, ledger)
                 close(study, scene, ledger)
@@ -132,7 +141,10 @@ def _lock(folder: Path, name: str) -> Iterator[None]:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                raise UserError(f"study.name: {name} is being searched by another run of this command") from error
+                raise UserError(
+                    f"study.name: {name} is being searched by another run of this command; execution.join=true runs "
+                    "trials beside it"
+                ) from error
             for left in (*folder.glob(".trial.*"), *folder.glob("artefacts/.*")):  # by a process that was killed
                 shutil.rmtree(left, ignore_errors=True)
             yield

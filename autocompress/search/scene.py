@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ from autocompress.measure.quality import Goal
 from autocompress.measure.sample import Sample, sample_of
 from autocompress.models.recommender import tensors
 from autocompress.models.shape import Shape
+from autocompress.search.turns import Turns
 from autocompress.training.arithmetic import Arithmetic, fastest
 from autocompress.training.from_scratch import Trained, train_from_scratch
 from autocompress.training.taught import Taught, features_of_model, logits_of_file, logits_of_inputs, logits_of_model
@@ -64,6 +66,12 @@ class Scene:
     mask_ids: float
     assistants: tuple[FromScratch, ...] = ()
     unlabelled: Path | None = None
+    turns: Turns | None = None
+
+    def before_step(self) -> None:
+        """Waits while another worker measures."""
+        if self.turns is not None:
+            self.turns.step()
 
     @cached_property
     def context(self) -> Context:
@@ -151,6 +159,7 @@ class Scene:
     def rung_values(self, path: Path, numbering: Numbering) -> list[float]:
         """The metric per task of a file on `sample`."""
         session = open_session(path, self.threads)
+        self.before_step()
         return self.sample.values(lambda inputs: outputs(session, renumbered(inputs, numbering)))
 
     @cached_property
@@ -169,5 +178,6 @@ class Scene:
             "teacher": (self.teacher_session, inputs),
             "file": (open_session(path), renumbered(inputs, numbering)),
         }
-        times = interleaved(files, QUICK_RUNS, warmup=3, seconds=QUICK_SECONDS)
+        with nullcontext() if self.turns is None else self.turns.measuring():
+            times = interleaved(files, QUICK_RUNS, warmup=3, seconds=QUICK_SECONDS)
         return Quick(float(np.median(times["file"])), speedup(times["teacher"], times["file"]))

@@ -71,6 +71,14 @@ class Constraints(Frozen):
 
 
 class Execution(Frozen):
-    """`threads` for training and evaluation; null means every core. Latency is always measured on one."""
+    """`threads` for training and evaluation, of all workers together; null means every core. Latency is always measured
+    on one, while no other worker makes a step.
+
+    `n_workers` processes of this machine run trials of one study; `study.n_trials` may be passed by those that were
+    under way. With `join` the command runs trials of a study that another command has begun, on this machine or on one
+    that shares `output` and `cache`, and leaves the front to that one.
+    """
 
     threads: Annotated[int, Limits(ge=1)] | None = None
+    n_workers: Annotated[int, Limits(ge=1, le=64)] = 1
+    join: bool = False

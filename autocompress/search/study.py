@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import warnings
 from pathlib import Path
@@ -24,6 +25,9 @@ from autocompress.search.space import Spaces, in_space
 
 OBJECTIVES = ("-(mean quality - teacher's)", "log10 model bytes", "log10 (1 / speed-up), batch 256")
 BUSY_SECONDS = 30
+HEARTBEAT_SECONDS, GRACE_SECONDS = 5, 30
+"""How often a worker says that it lives, and after how long a silence its trial goes to another."""
+HOST = "host"
 
 
 def study_name(scenario: str, data: str, key: dict[str, Any]) -> str:
@@ -36,12 +40,21 @@ def open_storage(url: str) -> RDBStorage:
 
     `UserError` naming `study.storage` where the URL is malformed or nobody answers there.
     """
+    # heartbeats are marked experimental
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     shown = url
     try:
         shown = make_url(url).render_as_string(hide_password=True)
         sqlite = make_url(url).get_backend_name() == "sqlite"
         arguments = {"timeout": BUSY_SECONDS} if sqlite else {"connect_timeout": 5}
-        storage = RDBStorage(url, engine_kwargs={"connect_args": arguments}, skip_table_creation=False)
+        storage = RDBStorage(
+            url,
+            engine_kwargs={"connect_args": arguments},
+            skip_table_creation=False,
+            heartbeat_interval=HEARTBEAT_SECONDS,
+            grace_period=GRACE_SECONDS,
+            heartbeat_stale_trial_callback=give_back,
+        )
     except (ArgumentError, NoSuchModuleError, SQLAlchemyError, ImportError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if isinstance(error, ImportError):
@@ -77,9 +90,9 @@ def open_study(
     """The study of this name, new or resumed.
 
     Recipes, and the fronts of earlier studies on `schema` (a digest) that the settings ask for, are queued in a new
-    study. The caller holds the study's lock, so a trial that is RUNNING belongs to a
-    process that died: it is told as failed, and its proposal is not made again. The sampler's seed comes from (seed,
-    trials stored), because a resumed sampler with the old seed would repeat its proposals. `UserError` naming
+    study. The caller holds the study's lock, so a trial of this machine that is RUNNING belongs to a process that
+    died: it is told as failed, and its proposal is not made again. The sampler's seed comes from (seed, trials stored),
+    because a resumed sampler with the old seed would repeat its proposals. `UserError` naming
     `study.name` where the stored study has another `key` (as in `study_name`): its trials cannot be compared.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -96,7 +109,8 @@ def open_study(
     study.set_user_attr("key", json_digest(key))
     study.set_user_attr(SCHEMA, schema)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL)
+        if trial.user_attrs.get(HOST, socket.gethostname()) == socket.gethostname():
+            study.tell(trial.number, state=TrialState.FAIL)
     if not study.get_trials(deepcopy=False):
         study.set_metric_names(list(OBJECTIVES))
         recipes = [dict(recipe) for recipe in settings.recipes if in_space(recipe, spaces)]
@@ -104,9 +118,22 @@ def open_study(
             recipes += earlier_recipes(storage, settings.earlier, schema, spaces)
         for recipe in recipes:
             study.enqueue_trial(recipe, skip_if_exists=True)
-    seed = settings.seed + 7919 * len(study.get_trials(deepcopy=False))
-    study.sampler = settings.sampler.build(Setting(spaces, seed, settings.n_trials, settings.minutes))
+    study.sampler = new_sampler(study, settings, spaces)
     return study
+
+
+def new_sampler(
+    study: optuna.Study, settings: StudySettings, spaces: Spaces, worker: int | None = None
+) -> optuna.samplers.BaseSampler:
+    """The sampler of a process that goes on with a study; each `worker` of several has a seed of its own."""
+    seed = settings.seed + 7919 * len(study.get_trials(deepcopy=False)) + 104_729 * (worker or 0)
+    setting = Setting(spaces, seed, settings.n_trials, settings.minutes, together=worker is not None)
+    return settings.sampler.build(setting)
+
+
+def give_back(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Queues the plan of a trial whose worker died once more; a plan that killed two workers is not tried again."""
+    optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=1)(study, trial)
 
 
 def reopen(study: optuna.Study) -> None:

@@ -50,6 +50,7 @@ def fit(
     on_epoch_end: EpochEnd | None = None,
     should_stop: Callable[[], bool] | None = None,
     slowed: Callable[[], float] | None = None,
+    before_step: Callable[[], None] | None = None,
     devices: int = 1,
 ) -> int:
     """Trains `model` in place, as much of it as `recovery.trains` says; returns how many numbers that are.
@@ -59,6 +60,7 @@ def fit(
     compiler. `on_epoch_end(epoch, loss)` is called with the model in eval mode; a true `should_stop()` then ends the
     training, and `slowed()` is what the learning rates are multiplied by from then on. With several `devices` this
     process is one of as many, which Lightning has started (`job`), and the first of them makes the calls.
+    `before_step()` is called before every step.
     KeyboardInterrupt passes through. `UserError` where the objective asks for groups, or vectors, that are not there.
     """
     torch.manual_seed(seed)
@@ -75,7 +77,7 @@ def fit(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        callbacks=[_EpochEnd(model, on_epoch_end, should_stop, slowed)],
+        callbacks=[_EpochEnd(model, on_epoch_end, should_stop, slowed), _BeforeStep(before_step)],
     )
     groups = dataset.groups("train") if recovery.objective.listwise_weight else None
     if recovery.objective.listwise_weight and groups is None:
@@ -136,6 +138,15 @@ def _fit(trainer: Trainer, module: LightningModule, batches: Batches) -> None:
             raise
         signal.signal(signal.SIGINT, before)
         raise KeyboardInterrupt from error
+
+
+class _BeforeStep(Callback):
+    def __init__(self, call: Callable[[], None] | None) -> None:
+        self.call = call
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int) -> None:
+        if self.call is not None:
+            self.call()
 
 
 class _EpochEnd(Callback):

@@ -17,12 +17,14 @@ STARTUP_TRIALS = 12
 
 @dataclass(frozen=True)
 class Setting:
-    """What a sampler may want to know of its study; `n_trials` and `minutes` are its limits, None without one."""
+    """What a sampler may want to know of its study; `n_trials` and `minutes` are its limits, None without one.
+    `together`: whether other processes run trials of the study meanwhile."""
 
     spaces: Spaces
     seed: int
     n_trials: int | None
     minutes: float | None
+    together: bool = False
 
 
 class Sampler(Protocol):

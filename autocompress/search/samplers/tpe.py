@@ -19,7 +19,11 @@ class Tpe(Frozen):
     kind: Literal["tpe"] = "tpe"
 
     def build(self, setting: Setting) -> BaseSampler:
-        """Multivariate and grouped."""
+        """Multivariate and grouped; what others are trying counts as bad, so that nobody tries it, too."""
         return TPESampler(
-            multivariate=True, group=True, n_startup_trials=STARTUP_TRIALS, seed=setting.seed, constant_liar=False
+            multivariate=True,
+            group=True,
+            n_startup_trials=STARTUP_TRIALS,
+            seed=setting.seed,
+            constant_liar=setting.together,
         )

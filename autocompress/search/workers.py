@@ -1,0 +1,181 @@
+"""Processes that run trials of one study side by side; one leads: it keeps the books and replaces nobody.
+
+A worker is the loop of trials and nothing else: it finds data and teacher by digest, joins the study by its URL, and
+tells its trials there. A worker that dies gives its trial back to the queue, exactly once: the storage lets one process
+alone tell a trial as failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import socket
+import time
+import warnings
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import optuna
+import torch
+from omegaconf import OmegaConf
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from autocompress.config.compose import to_run_config
+from autocompress.data.store import prepare
+from autocompress.errors import UserError
+from autocompress.search.bandit import TEACHER_BYTES
+from autocompress.search.config import SearchConfig
+from autocompress.search.files import Known
+from autocompress.search.ledger import Ledger
+from autocompress.search.opening import know_teacher, scene_of
+from autocompress.search.optimise import is_spent, run_trials
+from autocompress.search.study import HOST, finished, give_back, new_sampler, open_storage, seconds_used
+
+LOOK_SECONDS = 0.5
+"""How often the leader looks for trials that are over."""
+WORKER = "worker"
+
+
+class Silent:
+    """A display of a process that nobody watches; the leader tells what it did."""
+
+    def trial(self, number: int, of: int | None, words: str) -> None:
+        """Nothing."""
+
+    def rung(self, number: int, rung: str, quality: float | None) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class WorkerBooks:
+    """What a loop of trials asks, in a worker; the study had run `before` seconds when the wall's clock was `began`."""
+
+    teacher: Known
+    before: float
+    began: float
+    minutes: float | None
+    show: Silent = field(default_factory=Silent)
+
+    @property
+    def seconds(self) -> float:
+        """Running time of the study."""
+        return self.before + time.time() - self.began
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until `study.minutes`."""
+        return None if self.minutes is None else 60 * self.minutes - self.seconds
+
+
+def lead(config: SearchConfig, study: optuna.Study, folder: Path, threads: int, ledger: Ledger) -> None:
+    """Starts the workers and books their trials until all have ended. KeyboardInterrupt passes through.
+
+    `RuntimeError` with the last trial's error where every worker failed.
+    """
+    several = config.execution.n_workers
+    context, dumped = multiprocessing.get_context("spawn"), config.model_dump(mode="json")
+    known = {trial.number for trial in finished(study)}
+    common = (dumped, study.study_name, str(folder), max(1, threads // several))
+    started = (ledger.seconds, time.time())
+    workers = [context.Process(target=work, args=(*common, number, *started)) for number in range(1, several + 1)]
+    dead: set[int] = set()
+
+    def look() -> None:
+        for number, worker in enumerate(workers, start=1):
+            if worker.exitcode not in (None, 0) and number not in dead:
+                dead.add(number)
+                _bury(number, worker, study, ledger)
+        for trial in finished(study):
+            if trial.number not in known:
+                known.add(trial.number)
+                limit = config.study.n_trials
+                of = None if limit is None or trial.number >= limit else limit
+                ledger.show.trial(trial.number, of, trial.user_attrs.get("words", ""))
+                ledger.trial_ended(trial)
+
+    try:
+        for worker in workers:
+            worker.start()
+        while any(worker.is_alive() for worker in workers):
+            look()
+            time.sleep(LOOK_SECONDS)
+        look()
+    finally:
+        for worker in workers:
+            if worker.is_alive():
+                worker.terminate()
+        for worker in workers:
+            worker.join()
+        _requeue(study, range(1, several + 1))
+    if len(dead) == several:
+        errors = [trial.user_attrs["error"] for trial in finished(study) if "error" in trial.user_attrs]
+        raise RuntimeError(f"every worker has failed: {errors[-1] if errors else 'see above'}")
+
+
+def _bury(number: int, worker: BaseProcess, study: optuna.Study, ledger: Ledger) -> None:
+    back = _requeue(study, [number])
+    trials = f"; trial {back[0]} goes back to the queue" if back else ""
+    ledger.show.note(f"worker {number} ended with status {worker.exitcode}{trials}")
+
+
+def _requeue(study: optuna.Study, numbers: range | list[int]) -> list[int]:
+    """Tells the running trials of workers of this machine that are gone as failed, and queues their plans once more."""
+    found = []
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        mine = trial.user_attrs.get(HOST) == socket.gethostname() and trial.user_attrs.get(WORKER) in numbers
+        if mine:
+            with contextlib.suppress(UpdateFinishedTrialError):  # another process was first
+                if study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL):
+                    give_back(study, study._storage.get_trial(trial._trial_id))
+                    found.append(trial.number)
+    return found
+
+
+def work(
+    dumped: dict[str, Any], name: str, folder: str, threads: int, number: int, before: float, began: float
+) -> None:
+    """The whole life of worker `number`: a process of its own. Ends when a limit of the study is reached."""
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with contextlib.suppress(KeyboardInterrupt):  # the leader has heard it, too, and tells
+        config = to_run_config(OmegaConf.create(dumped))
+        torch.set_num_threads(threads)
+        cache = config.cache.expanduser()
+        dataset = prepare(config.data, config.cleaning, cache)
+        ready = config.teacher.ready(dataset, config.study.seed, cache, None, config.goal)
+        scene = scene_of(config, ready, dataset, Path(folder), cache, threads)
+        study = optuna.load_study(study_name=name, storage=open_storage(config.study.storage))
+        study.sampler = new_sampler(study, config.study, config.search_spaces, number)
+        books = WorkerBooks(know_teacher(config, scene), before, began, config.study.minutes)
+        if not is_spent(config, study, books):
+            run_trials(config, study, scene, books, _nothing, {HOST: socket.gethostname(), WORKER: number})
+
+
+def join(config: SearchConfig, name: str, folder: Path, threads: int) -> None:
+    """Runs trials of a study that another command leads, until that one's limits; waits for its teacher first.
+
+    `UserError` where there is no such study.
+    """
+    try:
+        study = optuna.load_study(study_name=name, storage=open_storage(config.study.storage))
+    except KeyError as error:
+        raise UserError(
+            f"execution.join: there is no study {name} in study.storage; the command that leads it has the same "
+            "overrides, and no execution.join"
+        ) from error
+    while TEACHER_BYTES not in study.user_attrs:
+        time.sleep(LOOK_SECONDS)
+    dumped = config.model_dump(mode="json")
+    # its number is its own: no two processes of a machine have one id
+    work(dumped, name, str(folder), threads, os.getpid(), seconds_used(study), time.time())
+
+
+def _nothing(trial: FrozenTrial) -> None:
+    """The leader books it."""

@@ -1,0 +1,105 @@
+"""Several processes run trials of one study: nothing is lost, nothing is left running, nobody measures alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from autocompress.report.contract import FrontFile
+from tests.pipeline import small
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(300)]
+TWO = (*small.OVERRIDES, "study.trial_pruner=none", "execution.n_workers=2", "tracking.enabled=false")
+
+
+@dataclass(frozen=True)
+class Ended:
+    front: FrontFile
+    trials: list[FrozenTrial]
+    printed: str
+
+    def in_state(self, state: TrialState) -> list[FrozenTrial]:
+        return [trial for trial in self.trials if trial.state is state]
+
+
+def ended(folder: Path, printed: str) -> Ended:
+    return Ended(small.front(folder), small.study(folder).trials, printed)
+
+
+def children(process: subprocess.Popen[Any]) -> list[int]:
+    """The workers: processes that the leader has spawned to run code of ours."""
+    found = []
+    for place in Path("/proc").iterdir():
+        try:
+            if not place.name.isdigit():
+                continue
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == process.pid and b"spawn_main" in (place / "cmdline").read_bytes():
+                found.append(int(place.name))
+        except (OSError, ValueError):  # it ended while we looked
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Ended:
+    """A study of two workers, one of which is killed in the middle of a trial, with a third process that joins it."""
+    folder = tmp_path_factory.mktemp("workers")
+    process = small.start(folder, cache, *TWO, "study.n_trials=14")
+    joined: subprocess.Popen[Any] | None = None
+    try:
+        small.wait_for(lambda: small.progress(folder)[0] >= 2, process)
+        joined = small.start(folder, cache, *TWO, "study.n_trials=14", "execution.join=true")
+        small.wait_for(lambda: small.progress(folder)[0] >= 3, process)
+        running = [t for t in small.study(folder).trials if t.state is TrialState.RUNNING and "worker" in t.user_attrs]
+        assert children(process)
+        os.kill(children(process)[0], signal.SIGKILL)
+        assert running
+        printed, errors = process.communicate(timeout=small.PATIENCE)
+        assert process.returncode == 0, errors
+        said, errors = joined.communicate(timeout=small.PATIENCE)
+        assert joined.returncode == 0, errors
+    finally:
+        process.kill()
+        if joined is not None:
+            joined.kill()
+    return ended(folder, printed + said)
+
+
+def test_a_worker_that_is_killed_loses_no_finished_trial_and_leaves_none_running(killed: Ended) -> None:
+    assert killed.front.state == "ended"
+    assert killed.in_state(TrialState.RUNNING) == []
+    assert 14 <= len([trial for trial in killed.trials if trial.state.is_finished()]) <= 17
+    assert killed.front.trials.complete == len(killed.in_state(TrialState.COMPLETE))
+    assert "ended with status -9" in killed.printed
+
+
+def test_its_trial_goes_back_to_the_queue_exactly_once(killed: Ended) -> None:
+    failed = [trial for trial in killed.in_state(TrialState.FAIL) if "error" not in trial.user_attrs]
+    again = [trial for trial in killed.trials if "failed_trial" in trial.system_attrs]
+    # a worker may be killed between two trials
+    assert len(failed) <= 1
+    assert [trial.system_attrs["failed_trial"] for trial in again] == [trial.number for trial in failed]
+    for first, second in zip(failed, again, strict=True):
+        assert second.params == first.params
+
+
+def test_every_process_ran_trials_of_the_one_study(killed: Ended) -> None:
+    workers = {trial.user_attrs["worker"] for trial in killed.in_state(TrialState.COMPLETE)}
+    assert {1, 2} & workers
+    assert len(workers) == 3
+    assert "no trials are left for this process" in killed.printed
+
+
+def test_a_study_that_is_not_there_cannot_be_joined(tmp_path: Path, cache: Path) -> None:
+    done = small.run(tmp_path, cache, *TWO, "execution.join=true", "study.name=nobody")
+    assert done.returncode == 2
+    assert "execution.join: there is no study nobody in study.storage" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -58,7 +58,7 @@ def open_storage(url: str) -> RDBStorage:
     except (ArgumentError, NoSuchModuleError, SQLAlchemyError, ImportError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if isinstance(error, ImportError):
-            reason = "its driver is not installed (for PostgreSQL: pip install psycopg2-binary)"
+            reason = "its driver is not installed (for PostgreSQL: pip install psycopg[binary])"
         raise UserError(f"study.storage={shown}: cannot be used: {reason}") from error
     if sqlite:
         event.listen(storage.engine, "connect", _write_ahead)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
+from autocompress.measure.quality import Metric
 from autocompress.report import wording
 from autocompress.search.results import Violations, in_force, violations
 from autocompress.search.settings import Constraints
@@ -16,13 +17,16 @@ NEAREST = 3
 
 
 def unkept(
-    trials: Sequence[FrozenTrial], teacher: Mapping[str, Mapping[str, float]], constraints: Constraints
+    trials: Sequence[FrozenTrial],
+    teacher: Mapping[str, Mapping[str, float]],
+    constraints: Constraints,
+    metric: Metric = "auc",
 ) -> str | None:
     """A few sentences where trials ran to their end and none keeps every constraint; None elsewhere.
 
     The constraint that binds is the one that the fewest files keep, and of those the one that is missed by most of its
     own bound. The nearest files are those whose worst violation, in units of the bound, is least. `teacher` is its
-    quality, by task and metric.
+    quality, by task and metric; `metric` is the study's.
     """
     bounds = in_force(constraints)
     broken = {
@@ -32,6 +36,7 @@ def unkept(
             teacher,
             trial.user_attrs["model_bytes"],
             trial.user_attrs["p50"],
+            metric,
         )
         for trial in trials
         if trial.state is TrialState.COMPLETE

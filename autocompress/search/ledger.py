@@ -212,7 +212,7 @@ class Ledger:
         )
         constraints = in_force(self.config.constraints)
         reused = bool(self.study.user_attrs.get("test_reused"))
-        why = unkept(trials, self.teacher.quality, self.config.constraints)
+        why = unkept(trials, self.teacher.quality, self.config.constraints, self.config.metric)
         front = FrontFile(
             study=self.study.study_name,
             state=state,

@@ -8,7 +8,7 @@ from typing import Any
 from autocompress.artefact.bundle import Bundle
 from autocompress.data.store import Dataset
 from autocompress.digest import file_digest
-from autocompress.errors import UserError
+from autocompress.errors import UserError, not_allowed
 from autocompress.measure.quality import Goal
 from autocompress.models.shape import changed
 from autocompress.report.wording import metric_title
@@ -65,6 +65,9 @@ def open_scene(
     ledger.teacher = known
     if config.constraints.group_gap is not None and not any("auc_gap" in each for each in known.quality.values()):
         raise UserError("constraints.group_gap: the data have no group column of few values; name one with data.group")
+    for task in config.constraints.drop:
+        if task not in known.quality:
+            raise not_allowed(f"constraints.drop.{task}: no task", task, list(known.quality))
     ledger.log_teacher(ready.weights, config.teacher)
     show.phase("landmarks: the stock tool")
     stock = ship_stock(bundle, dataset, folder)

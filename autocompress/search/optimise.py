@@ -227,6 +227,8 @@ def told(
         "parity": outcome.parity,
         "study_seconds": books.seconds,
     }
-    broken = violations(config.constraints, quality, teacher, outcome.bundle.model_bytes, outcome.quick.p50)
+    broken = violations(
+        config.constraints, quality, teacher, outcome.bundle.model_bytes, outcome.quick.p50, scene.goal.metric
+    )
     change = mean_quality(quality, teacher, scene.goal.metric)
     return vector(change, outcome.bundle.model_bytes, outcome.quick.speedup), attributes, broken

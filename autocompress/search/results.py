@@ -16,7 +16,7 @@ from autocompress.data.source import Split
 from autocompress.data.store import Dataset
 from autocompress.errors import UserError
 from autocompress.measure.bootstrap import auc
-from autocompress.measure.quality import Metric
+from autocompress.measure.quality import Metric, drop
 from autocompress.search.files import Known
 from autocompress.search.objectives import REFERENCE_QUALITY, Vector, dominates, front, hypervolume, vector
 from autocompress.search.scene import Quick
@@ -38,16 +38,20 @@ def violations(
     teacher: Mapping[str, Mapping[str, float]],
     model_bytes: int,
     p50: float,
+    metric: Metric,
 ) -> Violations:
-    """How far each configured constraint is broken, relative to its bound; zero or less where it is kept."""
+    """How far each configured constraint is broken: bytes and latency as a share of the bound, all others as a
+    difference; zero or less where it is kept."""
     found: Violations = {}
     if constraints.auc_drop is not None:
         worst = max(teacher[task]["auc"] - quality[task]["auc"] for task in teacher)
         found["auc_drop"] = worst - constraints.auc_drop
-    for name, metric in (("calibration_error", "calibration_error"), ("group_gap", "auc_gap")):
+    for task, bound in constraints.drop.items():
+        found[f"drop.{task}"] = drop(metric, teacher[task][metric], quality[task][metric]) - bound
+    for name, measured in (("calibration_error", "calibration_error"), ("group_gap", "auc_gap")):
         bound = getattr(constraints, name)
         if bound is not None:
-            found[name] = max(quality[task].get(metric, 0.0) for task in teacher) - bound
+            found[name] = max(quality[task].get(measured, 0.0) for task in teacher) - bound
     if constraints.max_bytes is not None:
         found["max_bytes"] = model_bytes / constraints.max_bytes - 1.0
     if constraints.max_latency_ms is not None:
@@ -57,7 +61,9 @@ def violations(
 
 def in_force(constraints: Constraints) -> dict[str, float]:
     """The constraints that are set, as a front stores them."""
-    return {name: float(value) for name, value in constraints.model_dump().items() if value is not None}
+    whole = constraints.model_dump(exclude={"drop"})
+    found = {name: float(value) for name, value in whole.items() if value is not None}
+    return {**found, **{f"drop.{task}": bound for task, bound in constraints.drop.items()}}
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ def read_finished(
         known = Known(
             f"trial {trial.number}", attributes["words"], bundle, attributes["quality"], quick, attributes["parity"]
         )
-        broken = violations(constraints, known.quality, teacher.quality, bundle.model_bytes, quick.p50)
+        broken = violations(constraints, known.quality, teacher.quality, bundle.model_bytes, quick.p50, metric)
         result.append(
             Finished(
                 trial.number,

@@ -58,12 +58,14 @@ class StudySettings(Frozen):
 class Constraints(Frozen):
     """Points that break one are not on the front while any point keeps them all; null means unconstrained.
 
-    `auc_drop` bounds the worst task's validation AUC below the teacher's, `max_bytes` the model file,
-    `max_latency_ms` the median at batch 256 on one thread. `calibration_error` and `group_gap` bound the worst task's
-    calibration error and the gap of its AUC between the groups of `data.group` (a few of them), on validation.
+    `auc_drop` bounds the worst task's validation AUC below the teacher's, `drop` the study's own metric, task by task,
+    `max_bytes` the model file, `max_latency_ms` the median at batch 256 on one thread. `calibration_error` and
+    `group_gap` bound the worst task's calibration error and the gap of its AUC between the groups of `data.group` (a
+    few of them), on validation.
     """
 
     auc_drop: Annotated[float, Limits(ge=0.0)] | None = None
+    drop: dict[str, Annotated[float, Limits(ge=0.0)]] = Limits(default_factory=dict)
     calibration_error: Annotated[float, Limits(ge=0.0)] | None = None
     group_gap: Annotated[float, Limits(ge=0.0)] | None = None
     max_bytes: Annotated[int, Limits(ge=1)] | None = None

@@ -73,7 +73,7 @@ LOGS: dict[str, dict[str, Any]] = {
     },
     "kuairand": {
         "overrides": ["search=ads", "data=kuairand", f"data.root={DATA / 'kuairand_pure'}"],
-        "student": SMALL,
+        "student": {**SMALL, "cross_rank": 16, "tower": [48]},
         "assistant": ASSISTANT,
         "epochs": [(1, 1)],
     },

@@ -27,7 +27,8 @@ def opened(storage: RDBStorage, key: dict[str, Any]) -> optuna.Study:
 
 def test_a_study_of_another_key_is_refused_by_its_name_and_left_as_it_is(storage: RDBStorage) -> None:
     study = opened(storage, {"seed": 0})
-    running = study.ask()
+    with pytest.warns(UserWarning, match="Heartbeat"):  # it wants Study.optimize, where it beats
+        running = study.ask()
     with pytest.raises(UserError, match=r"study\.name=mine: that study has other data"):
         opened(storage, {"seed": 1})
     assert study.trials[running.number].state is TrialState.RUNNING
@@ -79,3 +80,4 @@ def test_complete_trials_without_any_file_are_refused_and_stopped_ones_need_none
 def test_constraints_in_force_are_those_that_are_set() -> None:
     assert in_force(Constraints()) == {}
     assert in_force(Constraints(max_bytes=1000, auc_drop=0.0)) == {"max_bytes": 1000.0, "auc_drop": 0.0}
+    assert in_force(Constraints(drop={"click": 0.001})) == {"drop.click": 0.001}

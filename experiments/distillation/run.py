@@ -11,7 +11,7 @@ labels last; and logits with as many rows without labels beside the log's: other
 come in the second phase of every way. Where a log has two budgets of epochs, each way is shown at the one that is
 better on validation rows. Test AUC of the first task, or recall@20 over the whole catalogue (gowalla): mean over seeds,
 t interval, and the share of the gap between labels only and the teacher that a way of teaching closes. Stored:
-`results.json`, `plot.png`; `python experiments/distillation/run.py tables` prints the README's tables.
+`results.json`, `plot.png`; `python experiments/distillation/run.py tables` prints the README's tables and draws anew.
 """
 
 from __future__ import annotations
@@ -211,25 +211,25 @@ def run(name: str, stored: dict[str, Any]) -> None:
 
 def table(name: str, entry: dict[str, Any]) -> list[str]:
     """The README's table of a log."""
-    digits = 4
     metric = "recall@20" if name == "gowalla" else "test AUC"
     teacher, small = entry["teacher"], entry["summary"]["labels only"]["bytes"]
-    gap = f"gap {entry['gap']:.{digits}f}" if entry["has_gap"] else "**no gap**"
+    gap = f"gap {entry['gap']:.4f}" if entry["has_gap"] else "**no gap**"
     lines = [
-        f"{name}{' (synthetic)' if entry['synthetic'] else ''}: teacher {teacher['quality']:.{digits}f}, "
+        f"{name}{' (synthetic)' if entry['synthetic'] else ''}: teacher {teacher['quality']:.4f}, "
         f"{teacher['bytes'] / 1e3:,.0f} KB; student {small / 1e3:,.0f} KB (1/{teacher['bytes'] / small:.0f}), {gap}.",
         "",
         f"| taught by | epochs | {metric}, mean of {SEEDS} seeds (95 %) | of the gap (95 %) | seconds |",
         "|---|---|---|---|---:|",
     ]
-    for way, found in entry["summary"].items():
+    for way in WAYS:
+        found = entry["summary"][way]
         low, high = found["ci95"]
         share = "" if not entry["has_gap"] else f"{100 * found['share_of_gap']:.0f} %"
         if share and way != "labels only":
             share += " ({:.0f} to {:.0f})".format(*(100 * end for end in found["share_of_gap_ci95"]))
         lines.append(
-            f"| {way} | {'+'.join(map(str, found['epochs']))} | {found['mean']:.{digits}f} "
-            f"({low:.{digits}f} to {high:.{digits}f}) | {share} | {found['seconds']:.0f} |"
+            f"| {way} | {'+'.join(map(str, found['epochs']))} | {found['mean']:.4f} "
+            f"({low:.4f} to {high:.4f}) | {share} | {found['seconds']:.0f} |"
         )
     return [*lines, ""]
 
@@ -241,14 +241,16 @@ def plot(stored: dict[str, Any]) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    logs = {name: entry for name, entry in stored["logs"].items() if "summary" in entry}
+    logs = {name: stored["logs"][name] for name in LOGS if "summary" in stored["logs"].get(name, {})}
     figure, axes = pyplot.subplots(1, len(logs), figsize=(4.2 * len(logs), 3.2), squeeze=False)
     for axis, (name, entry) in zip(axes[0], logs.items(), strict=True):
-        for place, (_, found) in enumerate(entry["summary"].items()):
+        for place, way in enumerate(WAYS):
+            found = entry["summary"][way]
             axis.errorbar(found["mean"], -place, xerr=found["mean"] - found["ci95"][0], fmt="o", color="C0", capsize=3)
         axis.axvline(entry["teacher"]["quality"], color="grey", linestyle="--", linewidth=0.8)
         axis.set_yticks([-place for place in range(len(WAYS))], list(WAYS) if axis is axes[0][0] else [])
         axis.set_title(name + (" (synthetic)" if entry["synthetic"] else ""))
+        axis.locator_params(axis="x", nbins=4)
         axis.set_xlabel("recall@20" if name == "gowalla" else "test AUC")
     figure.tight_layout()
     figure.savefig(HERE / "plot.png", dpi=110)
@@ -258,7 +260,8 @@ def main(names: list[str]) -> None:
     """Runs what is not stored yet."""
     stored: dict[str, Any] = json.loads(STORED.read_text()) if STORED.exists() else {"machine": machine(), "logs": {}}
     if names == ["tables"]:
-        print("\n".join(line for name, entry in stored["logs"].items() for line in table(name, entry)))
+        print("\n".join(line for name in LOGS for line in table(name, stored["logs"][name])))
+        plot(stored)
         return
     for name in names or list(LOGS):
         run(name, stored)

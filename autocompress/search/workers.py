@@ -20,13 +20,13 @@ from typing import Any
 
 import optuna
 import torch
-from omegaconf import OmegaConf
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from autocompress.config.compose import to_run_config
+from autocompress.compress.plan import PACKAGE
 from autocompress.data.store import prepare
 from autocompress.errors import UserError
+from autocompress.family import extend
 from autocompress.search.bandit import TEACHER_BYTES
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known
@@ -145,7 +145,9 @@ def work(
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with contextlib.suppress(KeyboardInterrupt):  # the leader has heard it, too, and tells
-        config = to_run_config(OmegaConf.create(dumped))
+        if dumped["methods"]:
+            extend(PACKAGE, Path(dumped["methods"]).expanduser(), "methods")
+        config = SearchConfig.model_validate(dumped)
         torch.set_num_threads(threads)
         cache = config.cache.expanduser()
         dataset = prepare(config.data, config.cleaning, cache)

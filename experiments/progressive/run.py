@@ -169,9 +169,11 @@ def plot(stored: dict[str, Any]) -> None:
             found = entry["summary"][way]
             axis.plot([each["seconds"] for each in found], [each["quality"] for each in found], "o-", label=way)
         axis.axhline(entry["teacher"], color="grey", linestyle="--", linewidth=0.8, label="teacher")
-        best = [each["quality"] for found in entry["summary"].values() for each in found]
-        axis.set_ylim(max(min(best), entry["teacher"] - 0.03), max(*best, entry["teacher"]) + 0.001)
+        shown = [each["quality"] for way in WAYS[:-1] for each in entry["summary"][way]]
+        axis.set_ylim(min(shown) - 0.002, max(*shown, entry["teacher"]) + 0.001)
         axis.set_xscale("log")
+        axis.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+        axis.minorticks_off()
         axis.set_xlabel("seconds of training")
         axis.set_ylabel("test AUC")
         axis.set_title(name + (" (synthetic)" if entry["synthetic"] else ""))

@@ -18,7 +18,7 @@ from autocompress.search.landmarks import STOCK, ship_ready, ship_stock
 from autocompress.search.ledger import Ledger
 from autocompress.search.objectives import REFERENCE_QUALITY, TIES
 from autocompress.search.scene import Quick, Scene
-from autocompress.search.turns import Turns
+from autocompress.search.turns import turns_of_machine
 from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import Ready, Teacher
 
@@ -92,7 +92,7 @@ def scene_of(config: SearchConfig, ready: Ready, dataset: Dataset, folder: Path,
         mask_ids=config.teacher.training.mask_ids,
         assistants=cascade(config),
         unlabelled=config.unlabelled,
-        turns=Turns(folder / ".turns"),
+        turns=turns_of_machine(cache),
     )
 
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import fcntl
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 
+def turns_of_machine(cache: Path) -> Turns:
+    """Of all studies of this machine with that cache: two that search side by side take turns, too."""
+    path = cache / "locks" / f"{socket.gethostname()}.turns"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Turns(path)
+
+
 @dataclass(frozen=True)
 class Turns:
-    """A lock file that all workers of one machine share."""
+    """A lock file that all who train or measure on one machine share."""
 
     path: Path
 

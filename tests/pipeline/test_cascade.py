@@ -81,7 +81,7 @@ def test_students_grow_and_shrink_before_they_are_compressed_and_the_front_is_tr
         (["assistants=[{towr: [8]}]"], "assistants.0"),
         (["+search_spaces.distillation.taught_by=[0,1]"], "taught_by=1: there are 0 assistants"),
         (["data.unlabelled=nowhere.parquet"], "data.unlabelled: nowhere.parquet does not exist"),
-        (["constraints.drop={clik: 0.1}"], "constraints.drop.clik: no task; allowed: click, conversion"),
+        (["+constraints.drop.clik=0.1"], "constraints.drop.clik: no task; allowed: click, conversion"),
         (["constraints.group_gap=0.1"], "constraints.group_gap: the data have no group column of few values"),
     ],
     ids=str,

@@ -26,7 +26,7 @@ def server(tmp_path: Path) -> Iterator[str]:
     if not BINARIES:
         pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
     # the server refuses to run as root, and its user must reach the folder
-    user: list[str] = []
+    user, group = None, None
     place = Path(f"/tmp/autocompress-pg-{os.getpid()}")
     place.mkdir(mode=0o700)
     if os.geteuid() == 0:
@@ -35,11 +35,11 @@ def server(tmp_path: Path) -> Iterator[str]:
         except KeyError:
             pytest.skip("PostgreSQL's user `postgres` is not there")
         os.chown(place, entry.pw_uid, entry.pw_gid)
-        user = ["runuser", "-u", "postgres", "--"]
-    name = "postgres" if user else pwd.getpwuid(os.geteuid()).pw_name
+        user, group = entry.pw_uid, entry.pw_gid
+    name = "postgres" if user is not None else pwd.getpwuid(os.geteuid()).pw_name
 
     def pg(*items: str) -> None:
-        subprocess.run([*user, *items], cwd="/", check=True, capture_output=True, timeout=60)
+        subprocess.run(items, cwd="/", check=True, capture_output=True, timeout=60, user=user, group=group)
 
     binaries, data = BINARIES[0], place / "data"
     try:

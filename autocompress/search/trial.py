@@ -95,7 +95,7 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
                 seed=seed + index,
                 accumulator=WARM,
                 arithmetic=scene.arithmetic,
-                before_step=None if scene.turns is None else scene.before_step,
+                before_step=scene.before_step,
             )
             facts = {"trained_parameters": trained, "training_seconds": time.perf_counter() - begun}
             export(model, scene.dataset.schema, draft, scene.cache)

@@ -13,46 +13,23 @@ from typing import Any, Literal
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from autocompress.data.cleaning_report import report_lines
 from autocompress.data.store import Dataset
-from autocompress.measure.machine import machine
-from autocompress.report.contract import (
-    Belief,
-    DataSummary,
-    FrontFile,
-    HypervolumeStep,
-    Machine,
-    Mattered,
-    MeasuredFile,
-    Point,
-    TrialCounts,
-)
+from autocompress.report.contract import FrontFile, Mattered, MeasuredFile
 from autocompress.report.csv_table import front_rows
 from autocompress.report.front_files import write_front
 from autocompress.report.html_page import front_page
 from autocompress.report.progress import Progress
-from autocompress.search.bandit import BELIEFS, TEACHER_BYTES
-from autocompress.search.binding import unkept
+from autocompress.search.bandit import TEACHER_BYTES
 from autocompress.search.config import SearchConfig
-from autocompress.search.files import Known, describe
-from autocompress.search.plain_warnings import plain_warnings
-from autocompress.search.results import (
-    Finished,
-    bayes_auc,
-    dominated_by,
-    drop_dominated,
-    front_members,
-    hypervolume_history,
-    in_force,
-    read_finished,
-)
+from autocompress.search.files import Known
+from autocompress.search.front_file import Files, State, front_file
+from autocompress.search.results import Finished, drop_dominated, front_members, read_finished
 from autocompress.search.study import finished, seconds_used
 from autocompress.tracking import mlflow_runs
 from autocompress.tracking.connection import resolved_uri
 from autocompress.training.from_scratch import Trained
 from autocompress.training.teachers.teacher import Teacher
 
-State = Literal["running", "interrupted", "ended"]
 STATES: dict[TrialState, Literal["complete", "stopped", "failed"]] = {
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "stopped",
@@ -189,64 +166,15 @@ class Ledger:
         mattered: Mattered | None = None,
     ) -> FrontFile:
         """Writes front.json, front.csv and front.html. `measured` holds closing measurements by artefact digest."""
-        measured = measured or {}
-
-        def file(known: Known) -> MeasuredFile:
-            return measured.get(known.bundle.digest) or describe(known, self.teacher, self.folder)
-
-        trials = finished(self.study)
-        history = hypervolume_history(trials, self.teacher.bundle.model_bytes)
-        landmarks = tuple(file(landmark) for landmark in self.landmarks)
-        teacher = file(self.teacher)
-        points = tuple(
-            Point(
-                **{**file(member.known).model_dump(), "name": f"trial {member.number}"},
-                trial=member.number,
-                plan=member.plan,
-                feasible=member.feasible,
-                trained_parameters=member.trained_parameters,
-                training_seconds=member.training_seconds,
-                dominated_by=dominated_by(member.known, self.landmarks, self.teacher, self.config.metric),
-            )
-            for member in members
-        )
-        constraints = in_force(self.config.constraints)
-        reused = bool(self.study.user_attrs.get("test_reused"))
-        why = unkept(trials, self.teacher.quality, self.config.constraints, self.config.metric)
-        front = FrontFile(
-            study=self.study.study_name,
+        front = front_file(
+            self.config,
+            self.study,
+            self.dataset,
+            Files(self.folder, self.teacher, tuple(self.landmarks), measured or {}),
+            members,
             state=state,
-            data=DataSummary(
-                name=self.dataset.name,
-                digest=self.dataset.digest,
-                synthetic=self.dataset.synthetic,
-                rows=self.dataset.rows,
-                cleaning=tuple(report_lines(self.dataset.cleaning)),
-                bayes_auc=bayes_auc(self.dataset, "test" if state == "ended" else "valid"),
-            ),
-            machine=Machine.model_validate(machine()),
-            seed=self.config.study.seed,
-            metric=self.config.metric,
-            wall_seconds=self.seconds,
-            trials=TrialCounts(
-                complete=sum(t.state is TrialState.COMPLETE for t in trials),
-                stopped=sum(t.state is TrialState.PRUNED for t in trials),
-                failed=sum(t.state is TrialState.FAIL for t in trials),
-            ),
-            hypervolume=history[-1][2] if history else 0.0,
-            hypervolume_history=tuple(HypervolumeStep(trial=n, seconds=s, hypervolume=h) for n, s, h in history),
-            test_reused=reused,
-            warnings=plain_warnings(teacher, landmarks, why, self.config.metric, test_reused=reused),
-            constraints=constraints,
-            bandit=tuple(
-                Belief(trial=t.number, arm=t.user_attrs[BELIEFS]["arm"], values=t.user_attrs[BELIEFS]["values"])
-                for t in trials
-                if BELIEFS in t.user_attrs
-            ),
+            seconds=self.seconds,
             mattered=mattered,
-            teacher=teacher,
-            landmarks=landmarks,
-            points=points,
         )
         write_front(front, self.folder)
         return front

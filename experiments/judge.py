@@ -62,7 +62,7 @@ class Judge:
         if self.catalogue is None:
             scores = outputs(session, renumbered(self.dataset.inputs("test"), numbering))["scores"]
             return auc_replicates(scores[:, 0], self.dataset.labels("test")[:, 0], drawn)
-        ranks = self.catalogue.ranks(lambda inputs: outputs(session, renumbered(inputs, numbering)))
+        ranks = self.catalogue.ranks(lambda inputs: outputs(session, renumbered(inputs, numbering)), TOP)
         user = self.catalogue.wanted[:, 0]
         wanted = np.bincount(user, minlength=drawn.shape[1])
         found = np.bincount(user, (ranks < TOP).astype(np.float64), minlength=drawn.shape[1])

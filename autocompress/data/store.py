@@ -43,6 +43,8 @@ LAYOUT = {False: 2, True: 3}
 """Part of every key, of a store without and with lists or vectors; raised when its files change their meaning."""
 STORE, SEEN, REPORT, GUESSED = "store.json", ".seen.json", "cleaning.json", "schema.yaml"
 Say = Callable[[str], None]
+Encoding = Callable[[spool.Spool, encode.Encoder], write_split.EncodeBlocks]
+"""Where the rows of a log are encoded: in this process (`write_split.in_threads`), or elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,17 @@ class Dataset:
         return found
 
 
-def prepare(source: RowSource, cleaning: Cleaning, cache: Path, *, say: Say = lambda line: None) -> Dataset:
+def prepare(
+    source: RowSource,
+    cleaning: Cleaning,
+    cache: Path,
+    *,
+    say: Say = lambda line: None,
+    encoding: Encoding = write_split.in_threads,
+) -> Dataset:
     """Finds or makes the store of `source` under `cache`/data; `say` gets a line where that takes a while.
 
+    The store and its digest do not depend on `encoding`.
     Where another process makes the same store, waits for it. A store of which a file is missing, truncated or altered
     is made again. `UserError` where a column is missing, a label is not 0/1, or a split is empty or holds one class
     only; nothing is left behind then.
@@ -153,13 +163,13 @@ def prepare(source: RowSource, cleaning: Cleaning, cache: Path, *, say: Say = la
             shutil.rmtree(folder)
         if not (folder / STORE).exists():
             with new_folder(folder) as temporary:
-                _make(source, cleaning, temporary)
+                _make(source, cleaning, temporary, encoding)
     facts = json.loads((folder / STORE).read_text())
     left = Schema.model_validate(facts["schema"])
     return Dataset(folder, digest, source.kind, source.synthetic, left, facts["rows"])
 
 
-def _make(source: RowSource, cleaning: Cleaning, folder: Path, workers: int | None = None) -> None:
+def _make(source: RowSource, cleaning: Cleaning, folder: Path, encoding: Encoding) -> None:
     schema, splitting = source.row_schema(), source.splitting()
     column = key_column(splitting, schema.time)
     by_time = splitting.by == "time"
@@ -175,11 +185,9 @@ def _make(source: RowSource, cleaning: Cleaning, folder: Path, workers: int | No
         thinned, weights = thin(codes, rows.labels(), cleaning.negatives)
         counts = counts.model_copy(update={"thinned": int((codes != thinned).sum())})
         codes = thinned
-        encoded = write_split.encodings(rows, encoder)
+        encoded = encoding(rows, encoder)
         sizes = {
-            split: write_split.write(
-                rows, kept, encoded, _in_order(rows, codes == code), weights, split, folder, workers
-            )
+            split: write_split.write(rows, encoder, encoded, _in_order(rows, codes == code), weights, split, folder)
             for code, split in enumerate(SPLITS)
         }
     encode.save(encoder, folder)

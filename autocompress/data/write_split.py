@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,53 +20,55 @@ from autocompress.schema import Field, Schema, Sequence, Vector
 BLOCK = 2**17
 """Rows encoded at a time: 20 MB of ids at 39 fields."""
 Rows = NDArray[np.int64]
+Ids = NDArray[np.int32]
 Encode = Callable[[Rows], NDArray[Any]]
+EncodeBlocks = Callable[[Iterable[Rows]], Iterator[Ids]]
+"""Blocks of row numbers (n,) in, their packed ids (n, slots) out, in the same order."""
 
 
-def encodings(spool: Spool, encoder: Encoder) -> dict[str, Encode]:
-    """How rows (their numbers in the spool) of each input become what is stored; shared by all splits."""
-    schema = encoder.schema
-    return {
+def in_threads(spool: Spool, encoder: Encoder, workers: int | None = None) -> EncodeBlocks:
+    """Encodes block by block, the inputs of a block side by side on `workers` threads (None: one per core)."""
+    schema, slots = encoder.schema, _slots(encoder.schema)
+    inputs: dict[str, Encode] = {
         **{field.name: _field(spool, encoder, field) for field in schema.fields},
         **{each.name: _list(spool, encoder, each) for each in schema.sequences},
-        **{vector.name: _vector(spool, encoder, vector) for vector in schema.vectors},
     }
+
+    def encoded(parts: Iterable[Rows]) -> Iterator[Ids]:
+        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+            for part in parts:
+                block = np.empty((len(part), len(schema.slots)), dtype=np.int32)
+
+                def fill(name: str, block: Ids = block, part: Rows = part) -> None:
+                    block[:, slots[name]] = inputs[name](part)
+
+                list(pool.map(fill, slots))
+                yield block
+
+    return encoded
 
 
 def write(
     spool: Spool,
-    schema: Schema,
-    encoded: Mapping[str, Encode],
+    encoder: Encoder,
+    encoded: EncodeBlocks,
     rows: Rows,
     weights: NDArray[np.float32] | None,
     split: Split,
     folder: Path,
-    workers: int | None = None,
 ) -> int:
     """Writes the arrays of `Dataset` for `split` into `folder` and returns the number of rows.
 
-    `encoded` comes from `encodings`; `schema` is the encoder's. `rows` are row numbers of the spool, in the order
-    wanted; `weights` (all rows of the spool,) multiply those of the log. `workers` threads encode fields (None: one per
-    core); the bytes do not depend on it.
+    `encoded` comes from `in_threads` or its like, once for all splits. `rows` are row numbers of the spool, in the
+    order wanted; `weights` (all rows of the spool,) multiply those of the log.
     """
-    slots = _slots(schema)
+    schema = encoder.schema
 
-    def out(name: str, width: int | None, dtype: type[np.generic], blocks: Callable[[Rows], NDArray[Any]]) -> None:
+    def out(name: str, width: int | None, dtype: type[np.generic], block: Encode) -> None:
         shape = (len(rows),) if width is None else (len(rows), width)
-        _save(folder / f"{name}_{split}.npy", shape, dtype, (blocks(part) for part in _blocks(rows)))
+        _save(folder / f"{name}_{split}.npy", shape, dtype, (block(part) for part in _blocks(rows)))
 
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-
-        def ids(part: Rows) -> NDArray[np.int32]:
-            block = np.empty((len(part), len(schema.slots)), dtype=np.int32)
-
-            def fill(name: str) -> None:
-                block[:, slots[name]] = encoded[name](part)
-
-            list(pool.map(fill, slots))
-            return block
-
-        out("ids", len(schema.slots), np.int32, ids)
+    _save(folder / f"ids_{split}.npy", (len(rows), len(schema.slots)), np.int32, encoded(_blocks(rows)))
     labels = spool.labels()
     out("labels", len(schema.tasks), np.uint8, lambda part: _take(labels, part))
     out("log_rows", None, np.int64, lambda part: part)
@@ -85,7 +87,7 @@ def write(
         groups = spool.array("key:group")
         out("groups", None, np.int32, lambda part: _take(groups, part).view(np.int32))
     if schema.vectors:
-        vectors = [encoded[vector.name] for vector in schema.vectors]
+        vectors = [_vector(spool, encoder, vector) for vector in schema.vectors]
         width = sum(vector.width for vector in schema.vectors)
         out("numbers", width, np.float32, lambda part: np.hstack([vector(part) for vector in vectors]))
     return len(rows)

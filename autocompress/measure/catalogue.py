@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from autocompress.data.inputs import Inputs
@@ -37,8 +38,9 @@ class Catalogue:
     wanted: Ints
     taken: Ints
 
-    def ranks(self, run: Run) -> Ints:
-        """How many items stand before each wanted one, int64; ties count against it. `UserError` without vectors."""
+    def ranks(self, run: Run, top: int = TOP) -> Ints:
+        """How many items stand before each wanted one, int64; ties count against it. Exact below `top`, some number
+        from there on elsewhere. `UserError` without vectors."""
         items, users = run(self.items), run(self.users)
         if ITEM not in items:
             raise UserError("metric: this kind of model has no vectors; teacher=two_tower and sasrec have")
@@ -52,6 +54,10 @@ class Catalogue:
             places = places[self.wanted[places, 1] >= 0]
             of, what = self.wanted[places, 0] - start, self.wanted[places, 1]
             own = scores[of, what]
+            # counting costs a pass over all items for every pair: only for those that may stand among the first
+            least = torch.topk(torch.from_numpy(scores), min(top, len(item)), dim=1, sorted=False)[0].amin(1).numpy()
+            near = own >= least[of]
+            places, of, own = places[near], of[near], own[near]
             for block in range(0, len(places), CHUNK):  # a user may want many items
                 part = slice(block, block + CHUNK)
                 found[places[part]] = (scores[of[part]] >= own[part, None]).sum(axis=1) - 1

@@ -8,11 +8,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autocompress.measure.quality import Metric
 from autocompress.report import wording
+from autocompress.search.latencies import LATENCIES
 from autocompress.search.results import Violations, in_force, violations
 from autocompress.search.settings import Constraints
 
-RELATIVE = ("max_bytes", "max_latency_ms")
-"""Constraints whose violation is a share of the bound; of all others it is a difference."""
+RELATIVE = ("max_bytes", "max_latency_ms", "latency.")
+"""Beginnings of the constraints whose violation is a share of the bound; of all others it is a difference."""
 NEAREST = 3
 
 
@@ -21,13 +22,15 @@ def unkept(
     teacher: Mapping[str, Mapping[str, float]],
     constraints: Constraints,
     metric: Metric = "auc",
+    latencies: Mapping[str, Mapping[str, float]] | None = None,
 ) -> str | None:
     """A few sentences where trials ran to their end and none keeps every constraint; None elsewhere.
 
     The constraint that binds is the one that the fewest files keep, and of those the one that is missed by most of its
     own bound. The nearest files are those whose worst violation, in units of the bound, is least. `teacher` is its
-    quality, by task and metric; `metric` is the study's.
+    quality, by task and metric; `metric` is the study's; `latencies` were measured after a trial, by artefact digest.
     """
+    later = latencies or {}
     bounds = in_force(constraints)
     broken = {
         trial.number: violations(
@@ -37,6 +40,7 @@ def unkept(
             trial.user_attrs["model_bytes"],
             trial.user_attrs["p50"],
             metric,
+            {**trial.user_attrs.get(LATENCIES, {}), **later.get(trial.user_attrs.get("artefact", ""), {})},
         )
         for trial in trials
         if trial.state is TrialState.COMPLETE
@@ -57,7 +61,9 @@ def unkept(
 
 def _shares(broken: Violations, bounds: Mapping[str, float]) -> Violations:
     """Violations as shares of their bounds."""
-    return {name: value if name in RELATIVE else value / max(bounds[name], 1e-9) for name, value in broken.items()}
+    return {
+        name: value if name.startswith(RELATIVE) else value / max(bounds[name], 1e-9) for name, value in broken.items()
+    }
 
 
 def _values(broken: Violations, bounds: Mapping[str, float]) -> str:
@@ -65,6 +71,6 @@ def _values(broken: Violations, bounds: Mapping[str, float]) -> str:
     said = []
     for name, by in broken.items():
         if by > 0:
-            value = bounds[name] * (1 + by) if name in RELATIVE else bounds[name] + by
+            value = bounds[name] * (1 + by) if name.startswith(RELATIVE) else bounds[name] + by
             said.append(f"{name} {wording.size(value) if name == 'max_bytes' else f'{value:.3g}'}")
     return ", ".join(said)

@@ -62,9 +62,10 @@ class SearchConfig(Frozen):
 
     @model_validator(mode="after")
     def _space_is_legal(self) -> SearchConfig:
-        rungs = self.study.rungs
-        if list(rungs) != sorted(set(rungs)):
-            raise ValueError(f"study.rungs {list(rungs)} must grow from one to the next")
+        rungs = list(self.study.rungs)
+        numbers = [rung for rung in rungs if rung != "all"]
+        if numbers != sorted(set(numbers)) or "all" in rungs[:-1]:
+            raise ValueError(f"study.rungs {rungs} must grow from one to the next, and all be the last")
         teacher = self.teacher.shape
         for place, changes in enumerate(self.assistants):
             try:

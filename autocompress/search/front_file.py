@@ -37,12 +37,14 @@ State = Literal["running", "interrupted", "ended"]
 
 @dataclass(frozen=True)
 class Files:
-    """What stands on a front beside its members; `measured` holds closing measurements by artefact digest."""
+    """What stands on a front beside its members; `measured` holds closing measurements, `latencies` what constraints
+    asked of a file after its trial, both by artefact digest."""
 
     folder: Path
     teacher: Known
     landmarks: tuple[Known, ...]
     measured: Mapping[str, MeasuredFile]
+    latencies: Mapping[str, Mapping[str, float]]
 
 
 def front_file(
@@ -79,7 +81,7 @@ def front_file(
     )
     constraints = in_force(config.constraints)
     reused = bool(study.user_attrs.get("test_reused"))
-    why = unkept(trials, files.teacher.quality, config.constraints, config.metric)
+    why = unkept(trials, files.teacher.quality, config.constraints, config.metric, files.latencies)
     return FrontFile(
         study=study.study_name,
         state=state,

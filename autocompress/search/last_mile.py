@@ -20,7 +20,8 @@ from autocompress.compress.plan import Recovery
 from autocompress.search.config import SearchConfig
 from autocompress.search.ledger import Ledger
 from autocompress.search.objectives import TIES, Vector
-from autocompress.search.optimise import recoveries, told
+from autocompress.search.optimise import told
+from autocompress.search.recoveries import recoveries
 from autocompress.search.results import front_members
 from autocompress.search.scene import Scene
 from autocompress.search.space import suggest
@@ -104,14 +105,15 @@ def _train_again(
     trial: FrozenTrial, seed: int, config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Ledger
 ) -> None:
     fixed = FixedTrial(copy.deepcopy(trial.params))
-    plan = suggest(fixed, config.search_spaces, scene.shape, whole_log(recoveries(config.study.rungs, scene)))
+    stages = recoveries(config.study.rungs, scene.dataset.rows["train"], scene.mask_ids)
+    plan = suggest(fixed, config.search_spaces, scene.shape, whole_log(stages))
     plan = plan.model_copy(update={"calibration": config.study.calibration})
     number, words = len(study.get_trials(deepcopy=False)), plan.words(scene.shape)
     ledger.show.trial(number, None, words)
     outcome = run_trial(
         plan,
         scene,
-        lambda rung, seen: True,
+        lambda rung, seen: "go on",
         lambda rung, quality: ledger.show.rung(number, rung, quality),
         seed=scene.seed + seed,
     )

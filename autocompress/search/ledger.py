@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from autocompress.search.bandit import TEACHER_BYTES
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known
 from autocompress.search.front_file import Files, State, front_file
+from autocompress.search.latencies import LATENCIES
 from autocompress.search.results import Finished, drop_dominated, front_members, read_finished
 from autocompress.search.study import finished, seconds_used
 from autocompress.tracking import mlflow_runs
@@ -51,6 +52,7 @@ class Ledger:
     landmarks: list[Known] = field(default_factory=list)
     teacher_known: Known | None = None
     logged: set[int] = field(default_factory=set)
+    latencies: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -68,6 +70,7 @@ class Ledger:
         if run is not None:
             show.note(f"MLflow tracking URI: {resolved_uri(config.tracking)}")
         ledger = cls(config, study, dataset, folder, started, seconds_used(study), show, run)
+        ledger.latencies = study.user_attrs.get(LATENCIES, {})
         show.time_left(ledger.seconds_left)
         return ledger
 
@@ -93,6 +96,11 @@ class Ledger:
         minutes = self.config.study.minutes
         return None if minutes is None else 60 * minutes - self.seconds
 
+    def keep_latencies(self, measured: Mapping[str, dict[str, float]]) -> None:
+        """Stores what was measured of files whose trials are over."""
+        self.latencies |= {digest: {**self.latencies.get(digest, {}), **new} for digest, new in measured.items()}
+        self.study.set_user_attr(LATENCIES, self.latencies)
+
     def keep_time(self) -> None:
         """Stores the running time, so that a resume goes on counting."""
         self.study.set_user_attr("seconds", self.seconds)
@@ -109,7 +117,8 @@ class Ledger:
     def finished(self) -> list[Finished]:
         """Complete trials whose files are kept."""
         config = self.config
-        return read_finished(finished(self.study), self.teacher, config.constraints, self.folder, config.metric)
+        trials, later = finished(self.study), self.latencies
+        return read_finished(trials, self.teacher, config.constraints, self.folder, config.metric, later)
 
     def trial_ended(self, trial: FrozenTrial) -> None:
         """Books a trial that is over: MLflow, the front files, the display, the time."""
@@ -170,7 +179,7 @@ class Ledger:
             self.config,
             self.study,
             self.dataset,
-            Files(self.folder, self.teacher, tuple(self.landmarks), measured or {}),
+            Files(self.folder, self.teacher, tuple(self.landmarks), measured or {}, self.latencies),
             members,
             state=state,
             seconds=self.seconds,

@@ -18,8 +18,6 @@ TIES = (0.0002, math.log10(1.01), math.log10(1.05))
 """Differences below these are ties, or noise would make a front: .0002 of AUC, 1 % of bytes, 5 % of latency."""
 
 REFERENCE_QUALITY = -0.02
-HOPELESS = 1.5 * REFERENCE_QUALITY
-"""Quality after a first rung from which no student came back above the reference in 320,000 more rows."""
 
 Vector = tuple[float, float, float]
 
@@ -59,9 +57,22 @@ def dominates(one: Vector, other: Vector) -> bool:
 
 def hypervolume(vectors: Sequence[Vector], teacher_bytes: int) -> float:
     """Volume between the vectors and (-.02, teacher's bytes, teacher's latency): quality x decades x decades."""
-    reference = np.array(vector(REFERENCE_QUALITY, teacher_bytes, 1.0))
+    return volume(vectors, np.array(vector(REFERENCE_QUALITY, teacher_bytes, 1.0)))
+
+
+def volume(vectors: Sequence[Vector], reference: NDArray[np.float64]) -> float:
+    """Volume between the vectors and a reference point (3,); those that are no better in some objective add none."""
     inside = [v for v in vectors if all(value < bound for value, bound in zip(v, reference, strict=True))]
     return float(moocore.hypervolume(np.array(inside), ref=reference)) if inside else 0.0
+
+
+def beyond(vectors: Sequence[Vector]) -> NDArray[np.float64]:
+    """A reference point (3,) for a front wherever it lies: its worst values and a tenth of its extent, in quality what
+    counts at all."""
+    points = np.array(vectors)
+    found: NDArray[np.float64] = points.max(axis=0) + 0.1 * np.ptp(points, axis=0) + 1e-6
+    found[0] = -REFERENCE_QUALITY if points[:, 0].min() < -REFERENCE_QUALITY else found[0]
+    return found
 
 
 Ties = Literal["crowding", "epsilon_net"]

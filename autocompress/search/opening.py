@@ -17,6 +17,7 @@ from autocompress.search.files import Known, valid_quality
 from autocompress.search.landmarks import STOCK, ship_ready, ship_stock
 from autocompress.search.ledger import Ledger
 from autocompress.search.objectives import REFERENCE_QUALITY, TIES
+from autocompress.search.recoveries import rows_of
 from autocompress.search.scene import Quick, Scene
 from autocompress.search.turns import turns_of_machine
 from autocompress.training.teachers.from_scratch import FromScratch
@@ -87,7 +88,7 @@ def scene_of(config: SearchConfig, ready: Ready, dataset: Dataset, folder: Path,
         folder=folder,
         threads=threads,
         seed=config.study.seed,
-        soft_rows=rows if config.study.last_mile_seeds else min(rows, max(config.study.rungs)),
+        soft_rows=rows if config.study.last_mile_seeds else max(rows_of(config.study.rungs, rows)),
         goal=config.goal,
         mask_ids=config.teacher.training.mask_ids,
         assistants=cascade(config),

@@ -7,19 +7,24 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
-from autocompress.compress.plan import Recovery
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known, valid_quality
+from autocompress.search.finishing import queue_finishing
+from autocompress.search.judging import Judging
+from autocompress.search.latencies import LATENCIES, measured
+from autocompress.search.learning_curve import FINISHES, rung_name
 from autocompress.search.ledger import Ledger
-from autocompress.search.objectives import HOPELESS, Vector, dominates, standing, vector
+from autocompress.search.objectives import Vector, vector
 from autocompress.search.opening import train_landmarks
+from autocompress.search.recoveries import recoveries, rows_of
 from autocompress.search.results import Violations, front_members, mean_quality, violations
 from autocompress.search.scene import Scene
 from autocompress.search.space import suggest
 from autocompress.search.study import finished, reopen
 from autocompress.search.trial import Outcome, run_trial
+from autocompress.search.trial_pruners.extrapolation import Extrapolation
 
 FAILURES_IN_A_ROW = 3
 
@@ -59,6 +64,7 @@ class Books(Protocol):
 
 def open_trials(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Ledger) -> bool:
     """Opens the phase of trials and writes the front so far; False where a limit of the study is reached already."""
+    know_latencies(config, scene, ledger)
     if is_spent(config, study, ledger):
         return False
     reopen(study)
@@ -69,6 +75,17 @@ def open_trials(config: SearchConfig, study: optuna.Study, scene: Scene, ledger:
     if front.points:
         ledger.show.front(len(front.points), front.hypervolume)
     return True
+
+
+def know_latencies(config: SearchConfig, scene: Scene, ledger: Ledger) -> None:
+    """Measures what constraints ask now and did not while the files that are kept were made."""
+    names, found = set(config.constraints.latency), {}
+    for trial in ledger.finished() if names else []:
+        missing = names & {name.removeprefix("latency.") for name, by in trial.broken.items() if by == math.inf}
+        if missing:
+            found[trial.known.bundle.digest] = measured(trial.known.bundle, missing, scene)
+    if found:
+        ledger.keep_latencies(found)
 
 
 def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Ledger) -> None:
@@ -101,53 +118,44 @@ def run_trials(
 
     A trial that raises is told as failed and the study goes on; after `FAILURES_IN_A_ROW` the last error is raised.
     """
-    limit = config.study.n_trials
+    limit, pruner = config.study.n_trials, config.study.trial_pruner
     failures: list[Exception] = []
+    rows = scene.dataset.rows["train"]
+    whole = recoveries(config.study.rungs, rows, scene.mask_ids)
 
     def attempt(trial: optuna.Trial) -> tuple[Outcome, float, Vector | None]:
         """The outcome, how far short it fell, and the file's vector where it ran to its end."""
         for name, value in (by or {}).items():
             trial.set_user_attr(name, value)
-        plan = suggest(trial, config.search_spaces, scene.shape, recoveries(config.study.rungs, scene))
+        finishes = trial.user_attrs.get(FINISHES)
+        stages = whole if finishes is None else whole[-1:]
+        plan = suggest(trial, config.search_spaces, scene.shape, stages)
         plan = plan.model_copy(update={"calibration": config.study.calibration})
         words = plan.words(scene.shape)
         trial.set_user_attr("words", words)
         trial.set_user_attr("plan", plan.model_dump(mode="json"))
         trial.set_user_attr("digest", plan.digest)
-        books.show.trial(trial.number, limit, words)
-        others, shortfall = Others(study, trial.number), 0.0
-
-        def judge(rung: str, seen: Vector) -> bool:
-            nonlocal shortfall
-            at_rung, pruner = others.at(rung), config.study.trial_pruner
-            reached = 0 if rung == "gate" else 1 if rung == "one-shot" else 1 + int(rung.split()[1])
-            levels = 1 + len(config.study.rungs)
-            shortfall = levels - reached + (standing(seen, list(at_rung.values())) / (len(at_rung) + 1))
-            if pruner.kind == "none":
-                return True
-            if rung == "gate":
-                return not any(dominates(other, seen) for other in others.complete())
-            if rung.startswith("rung") and -seen[0] < HOPELESS:
-                return False
-            return pruner.goes_on(trial.number, reached - 1, seen, at_rung, config.study.eta)
-
+        books.show.trial(trial.number, limit, words if finishes is None else f"finishes trial {finishes}: {words}")
+        judging = Judging(trial.number, len(whole), config, study, finishes=finishes is not None)
         outcome = run_trial(
             plan,
             scene,
-            judge,
+            judging,
             lambda rung, quality: books.show.rung(trial.number, rung, quality),
             seed=scene.seed,
+            first=1 + len(whole) - len(stages),
         )
         trial.set_user_attr("rungs", outcome.rungs)
         if outcome.stopped_at is not None:
-            return outcome, shortfall, None
+            return outcome, judging.shortfall, None
         values, attributes, broken = told(outcome, config, scene, books)
         for name, value in attributes.items():
             trial.set_user_attr(name, value)
         books.show.rung(trial.number, "file", -values[0])
         for name, value in broken.items():
             trial.set_constraint(name, value)
-        return outcome, shortfall, values
+        trial.set_constraint("reference", judging.beyond_reference(values[0], outcome.rungs[-1]["rung"]))
+        return outcome, judging.shortfall, values
 
     def objective(trial: optuna.Trial) -> Vector:
         try:
@@ -173,40 +181,11 @@ def run_trials(
             raise failures[-1]
         if is_spent(config, study, books):
             study.stop()
+        elif isinstance(pruner, Extrapolation) and pruner.finishing and len(whole) > 1:
+            seen = rows_of(config.study.rungs, rows)
+            queue_finishing(study, rung_name(len(whole)), seen, pruner.finishing, pruner.quantile)
 
     study.optimize(objective, callbacks=[ended], catch=(Exception,))
-
-
-def recoveries(rungs: tuple[int, ...], scene: Scene) -> list[Recovery]:
-    """One recovery per rung: the latest rows up to `rungs[i]`, in several epochs where there are fewer.
-
-    Ids are masked as often as in the teacher's training, or its students would unlearn what to say of new ids.
-    """
-    rows = scene.dataset.rows["train"]
-    return [
-        Recovery(data_share=min(1.0, rung / rows), epochs=max(1, math.floor(rung / rows)), mask_ids=scene.mask_ids)
-        for rung in rungs
-    ]
-
-
-class Others:
-    """What the other trials of the study showed at a rung; read once, when a trial starts."""
-
-    def __init__(self, study: optuna.Study, number: int) -> None:
-        self._trials = [trial for trial in finished(study) if trial.number != number]
-
-    def at(self, rung: str) -> dict[int, Vector]:
-        """Vectors at a rung, by trial."""
-        return {
-            trial.number: tuple(seen["vector"])
-            for trial in self._trials
-            for seen in trial.user_attrs.get("rungs", [])
-            if seen["rung"] == rung
-        }
-
-    def complete(self) -> list[Vector]:
-        """Vectors of the complete trials."""
-        return [tuple(trial.values) for trial in self._trials if trial.state is TrialState.COMPLETE]
 
 
 def told(
@@ -227,8 +206,10 @@ def told(
         "parity": outcome.parity,
         "study_seconds": books.seconds,
     }
-    broken = violations(
-        config.constraints, quality, teacher, outcome.bundle.model_bytes, outcome.quick.p50, scene.goal.metric
-    )
+    timed = measured(outcome.bundle, config.constraints.latency, scene)
+    if timed:
+        attributes[LATENCIES] = timed
+    size, p50 = outcome.bundle.model_bytes, outcome.quick.p50
+    broken = violations(config.constraints, quality, teacher, size, p50, scene.goal.metric, timed)
     change = mean_quality(quality, teacher, scene.goal.metric)
     return vector(change, outcome.bundle.model_bytes, outcome.quick.speedup), attributes, broken

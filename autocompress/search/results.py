@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from autocompress.errors import UserError
 from autocompress.measure.bootstrap import auc
 from autocompress.measure.quality import Metric, drop
 from autocompress.search.files import Known
+from autocompress.search.latencies import LATENCIES
 from autocompress.search.objectives import REFERENCE_QUALITY, Vector, dominates, front, hypervolume, vector
 from autocompress.search.scene import Quick
 from autocompress.search.settings import Constraints
@@ -39,9 +41,10 @@ def violations(
     model_bytes: int,
     p50: float,
     metric: Metric,
+    latencies: Mapping[str, float],
 ) -> Violations:
     """How far each configured constraint is broken: bytes and latency as a share of the bound, all others as a
-    difference; zero or less where it is kept."""
+    difference; zero or less where it is kept, infinite where a latency was never measured."""
     found: Violations = {}
     if constraints.auc_drop is not None:
         worst = max(teacher[task]["auc"] - quality[task]["auc"] for task in teacher)
@@ -56,14 +59,17 @@ def violations(
         found["max_bytes"] = model_bytes / constraints.max_bytes - 1.0
     if constraints.max_latency_ms is not None:
         found["max_latency_ms"] = p50 / constraints.max_latency_ms - 1.0
+    for name, bound in constraints.latency.items():
+        found[f"latency.{name}"] = latencies.get(name, math.inf) / bound - 1.0
     return found
 
 
 def in_force(constraints: Constraints) -> dict[str, float]:
     """The constraints that are set, as a front stores them."""
-    whole = constraints.model_dump(exclude={"drop"})
+    whole = constraints.model_dump(exclude={"drop", "latency"})
     found = {name: float(value) for name, value in whole.items() if value is not None}
-    return {**found, **{f"drop.{task}": bound for task, bound in constraints.drop.items()}}
+    found |= {f"drop.{task}": bound for task, bound in constraints.drop.items()}
+    return found | {f"latency.{name}": bound for name, bound in constraints.latency.items()}
 
 
 @dataclass(frozen=True)
@@ -86,9 +92,17 @@ class Finished:
 
 
 def read_finished(
-    trials: Sequence[FrozenTrial], teacher: Known, constraints: Constraints, folder: Path, metric: Metric
+    trials: Sequence[FrozenTrial],
+    teacher: Known,
+    constraints: Constraints,
+    folder: Path,
+    metric: Metric,
+    latencies: Mapping[str, Mapping[str, float]],
 ) -> list[Finished]:
-    """Complete trials with their files; those whose bundle was dropped because another dominates it are left out."""
+    """Complete trials with their files; those whose bundle was dropped because another dominates it are left out.
+
+    `latencies`: what was measured after a trial, by artefact digest.
+    """
     result = []
     for trial in trials:
         attributes = trial.user_attrs
@@ -99,7 +113,8 @@ def read_finished(
         known = Known(
             f"trial {trial.number}", attributes["words"], bundle, attributes["quality"], quick, attributes["parity"]
         )
-        broken = violations(constraints, known.quality, teacher.quality, bundle.model_bytes, quick.p50, metric)
+        timed = {**attributes.get(LATENCIES, {}), **latencies.get(bundle.digest, {})}
+        broken = violations(constraints, known.quality, teacher.quality, bundle.model_bytes, quick.p50, metric, timed)
         result.append(
             Finished(
                 trial.number,

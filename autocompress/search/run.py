@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +15,9 @@ import optuna
 import torch
 
 from autocompress.data.cleaning_report import report_lines
+from autocompress.data.ray_encoding import on_ray
 from autocompress.data.store import prepare
+from autocompress.data.write_split import in_threads
 from autocompress.digest import json_digest
 from autocompress.errors import UserError
 from autocompress.report.console import print_front
@@ -27,6 +29,7 @@ from autocompress.search.last_mile import last_mile
 from autocompress.search.ledger import Ledger
 from autocompress.search.opening import open_scene, study_key, train_landmarks
 from autocompress.search.optimise import open_trials, optimise
+from autocompress.search.ray_cluster import connected, threads_of_cluster
 from autocompress.search.results import in_force, require_files
 from autocompress.search.study import (
     check_storage,
@@ -49,14 +52,22 @@ def search(config: SearchConfig) -> int:
 
     `UserError` for bad input, before anything is written into the current folder.
     """
-    cache = config.cache.expanduser()
-    threads = config.execution.threads or os.cpu_count() or 1
-    torch.set_num_threads(threads)
+    cluster = config.execution.ray
+    with nullcontext() if cluster is None else connected(cluster):
+        return _search(config)
+
+
+def _search(config: SearchConfig) -> int:
+    cache, cluster = config.cache.expanduser(), config.execution.ray
+    here = os.cpu_count() or 1
+    threads = config.execution.threads or (here if cluster is None else threads_of_cluster())
+    torch.set_num_threads(min(threads, here))
     check_writable("cache", cache)
     check_writable("output", config.output)
     check(config.tracking)
     check_storage(config.study.storage)
-    dataset = prepare(config.data, config.cleaning, cache, say=lambda line: print(line, flush=True))
+    encoding = in_threads if cluster is None else on_ray
+    dataset = prepare(config.data, config.cleaning, cache, say=lambda line: print(line, flush=True), encoding=encoding)
     for line in config.data.notes():
         print(line, flush=True)
     started = time.monotonic()  # study.minutes are the study's own: a log is prepared once, for all of them
@@ -93,7 +104,7 @@ def search(config: SearchConfig) -> int:
                 scene = open_scene(config, dataset, folder, cache, threads, ledger)
                 ledger.log_trials()  # what a killed process left unlogged
                 if open_trials(config, study, scene, ledger):
-                    if config.execution.n_workers > 1:
+                    if config.execution.n_workers > 1 or cluster is not None:
                         lead(config, study, folder, threads, ledger)
                     else:
                         optimise(config, study, scene, ledger)

@@ -22,8 +22,10 @@ from autocompress.compress.transform import Context, Record
 from autocompress.data.numbering import narrowed
 from autocompress.models.recommender import Recommender
 from autocompress.models.shape import Shape
+from autocompress.search.learning_curve import rung_name
 from autocompress.search.objectives import Vector, vector
 from autocompress.search.scene import Quick, Scene
+from autocompress.search.trial_pruners.trial_pruner import Verdict
 from autocompress.training.fit import WARM, fit, predict_logits
 
 PARITY_ROWS = 2_000
@@ -43,18 +45,21 @@ class Outcome:
     seconds: float = 0.0
 
 
-Judge = Callable[[str, Vector], bool]
-"""(rung name, vector) -> whether the trial goes on."""
+Judge = Callable[[str, Vector], Verdict]
+"""(rung name, vector) -> what becomes of the trial."""
 
 
-def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, float], None], *, seed: int) -> Outcome:
+def run_trial(
+    plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, float], None], *, seed: int, first: int = 1
+) -> Outcome:
     """Runs a plan as far as `judge` lets it; nothing of a stopped trial stays on disk.
 
     `judge("gate", ...)` sees the plan on the teacher's weights at the teacher's own quality, `judge("one-shot", ...)`
-    its quality before training, `judge("rung i", ...)` after stage i but the last. Rung quality comes from the file
+    its quality before training, `judge("rung i", ...)` after stage i but the last; a trial that is to be shipped while
+    it has not every transform goes on. The first stage is rung `first` of the study. Rung quality comes from the file
     exported at that point, what is drawn from `seed`. Training can hurt (a log that is bound by noise overfits on its
-    second epoch), so what is judged and shipped is the best of the states that have every transform. Raises
-    `RuntimeError` where torch and the final file disagree.
+    second epoch), so what is judged and shipped is the best of the states that have every transform; the bundle's
+    lineage names its rung. Raises `RuntimeError` where torch and the final file disagree.
     """
     outcome, started = Outcome(), time.perf_counter()
     with TemporaryDirectory(prefix=".trial.", dir=scene.folder) as name:
@@ -64,29 +69,34 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
         size, quick = draft.stat().st_size, scene.quick(draft, model.bank.numbering)
         outcome.quick = quick
 
-        def passes(rung: str, quality: float, **facts: float) -> bool:
+        def verdict(rung: str, quality: float, **facts: float) -> Verdict:
             seen = vector(quality, size, quick.speedup)
             seconds = time.perf_counter() - started
             outcome.rungs.append({"rung": rung, "quality": quality, "vector": list(seen), "seconds": seconds, **facts})
             on_rung(rung, quality)
-            if rung == f"rung {len(plan.stages)}" or judge(rung, seen):
-                return True
-            outcome.stopped_at = rung
-            return False
+            found = "ship" if rung == rung_name(first + len(plan.stages) - 1) else judge(rung, seen)
+            outcome.stopped_at = rung if found == "stop" else None
+            return found
 
-        if not passes("gate", 0.0):
+        if verdict("gate", 0.0) == "stop":
             return _timed(outcome, started)
-        best, best_quality = copy.deepcopy(model), scene.rung_quality(draft, model.bank.numbering)
-        if not passes("one-shot", best_quality):
+        best, best_quality, best_rung = (
+            copy.deepcopy(model),
+            scene.rung_quality(draft, model.bank.numbering),
+            "one-shot",
+        )
+        told = verdict("one-shot", best_quality)
+        if told == "stop":
             return _timed(outcome, started)
+        left = () if told == "ship" and not plan.in_steps else plan.stages
         if plan.in_steps:
             model, records, best_quality = start(plan.shape_in(0), scene), [], -math.inf
-        for index, stage in enumerate(plan.stages):
+        for index, stage in enumerate(left):
             if plan.in_steps:
                 if index and plan.shape_in(index) != plan.shape_in(index - 1):
                     model = reshaped(model, plan.shape_in(index - 1), plan.shape_in(index), scene.context)
                 records += [transform.apply(model, scene.context) for transform in stage.transforms]
-            begun = time.perf_counter()
+            begun, rung = time.perf_counter(), rung_name(first + index)
             trained = fit(
                 model,
                 scene.dataset,
@@ -102,15 +112,18 @@ def run_trial(plan: Plan, scene: Scene, judge: Judge, on_rung: Callable[[str, fl
             quality = scene.rung_quality(draft, model.bank.numbering)
             whole = stage.student is None and len(records) == len(plan.transforms())
             if whole and quality > best_quality:
-                best, best_quality = copy.deepcopy(model), quality
-            if not passes(f"rung {index + 1}", best_quality if whole else quality, **facts):
+                best, best_quality, best_rung = copy.deepcopy(model), quality, rung
+            told = verdict(rung, best_quality if whole else quality, **facts)
+            if told == "stop":
                 return _timed(outcome, started)
+            if told == "ship" and whole:
+                break
     if plan.calibration != "none":
         logits = predict_logits(best, scene.dataset.inputs("valid"))
         best.calibration = fitted(plan.calibration, logits, scene.dataset.labels("valid"))
         assert best.calibration is not None
         records = [*records, {"calibration": best.calibration._asdict()}]
-    outcome.bundle = ship(best, plan, records, scene, seed)
+    outcome.bundle = ship(best, plan, records, scene, seed, best_rung)
     outcome.quick = scene.quick(outcome.bundle.model, best.bank.numbering)
     integer = any(transform.storage_bits() for transform in plan.transforms())
     outcome.parity = check_parity(best, outcome.bundle, scene, integer=integer)
@@ -138,15 +151,15 @@ def one_shot(plan: Plan, scene: Scene) -> tuple[Recommender, list[Record]]:
     return model, [transform.apply(model, scene.context) for transform in plan.transforms()]
 
 
-def ship(model: Recommender, plan: Plan, records: list[Record], scene: Scene, seed: int) -> Bundle:
-    """Writes the bundle of a trained student into the study's `artefacts`."""
+def ship(model: Recommender, plan: Plan, records: list[Record], scene: Scene, seed: int, rung: str) -> Bundle:
+    """Writes the bundle of a student into the study's `artefacts`; `rung`: up to which it was trained."""
     return write_bundle(
         scene.folder / "artefacts",
         lambda path: export(model, scene.dataset.schema, path, scene.cache),
         narrowed(scene.dataset.encoder, model.bank.numbering),
         plan=plan.model_dump(mode="json"),
         records=records,
-        lineage={"data": scene.dataset.digest, "teacher": scene.teacher.digest, "seed": seed},
+        lineage={"data": scene.dataset.digest, "teacher": scene.teacher.digest, "seed": seed, "rung": rung},
     )
 
 

@@ -1,4 +1,4 @@
-"""Processes that run trials of one study side by side; one leads: it keeps the books and replaces nobody.
+"""Workers that run trials of one study side by side; one process leads: it keeps the books and replaces nobody.
 
 A worker is the loop of trials and nothing else: it finds data and teacher by digest, joins the study by its URL, and
 tells its trials there. A worker that dies gives its trial back to the queue, exactly once: the storage lets one process
@@ -14,9 +14,8 @@ import socket
 import time
 import warnings
 from dataclasses import dataclass, field
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import optuna
 import torch
@@ -33,8 +32,11 @@ from autocompress.search.files import Known
 from autocompress.search.ledger import Ledger
 from autocompress.search.opening import know_teacher, scene_of
 from autocompress.search.optimise import is_spent, run_trials
+from autocompress.search.ray_cluster import RayWorker, check_room
 from autocompress.search.study import HOST, finished, give_back, new_sampler, open_storage, seconds_used
 
+LEADER = f"{socket.gethostname()}:{os.getpid()}"
+"""Who this process is among those that run trials of a study."""
 LOOK_SECONDS = 0.5
 """How often the leader looks for trials that are over."""
 WORKER = "worker"
@@ -74,17 +76,42 @@ class WorkerBooks:
         return None if self.minutes is None else 60 * self.minutes - self.seconds
 
 
+class Hand(Protocol):
+    """A worker as its leader sees it: `multiprocessing.Process`, or an actor of Ray."""
+
+    def start(self) -> None:
+        """Begins."""
+
+    @property
+    def exitcode(self) -> int | None:
+        """None while it runs; zero where it ended as it should."""
+
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+
+    def terminate(self) -> None:
+        """Ends it at once."""
+
+    def join(self) -> None:
+        """Returns when it has ended."""
+
+
 def lead(config: SearchConfig, study: optuna.Study, folder: Path, threads: int, ledger: Ledger) -> None:
     """Starts the workers and books their trials until all have ended. KeyboardInterrupt passes through.
 
-    `RuntimeError` with the last trial's error where every worker failed.
+    `UserError` where a cluster has no room for them, `RuntimeError` with the last trial's error where every worker
+    failed.
     """
-    several = config.execution.n_workers
-    context, dumped = multiprocessing.get_context("spawn"), config.model_dump(mode="json")
+    several, dumped = config.execution.n_workers, config.model_dump(mode="json")
+    each = max(1, threads // several)
     known = {trial.number for trial in finished(study)}
-    common = (dumped, study.study_name, str(folder), max(1, threads // several))
     started = (ledger.seconds, time.time())
-    workers = [context.Process(target=work, args=(*common, number, *started)) for number in range(1, several + 1)]
+    workers = [
+        _hand(config, (dumped, study.study_name, str(folder), each, number, f"{LEADER}:{number}", *started))
+        for number in range(1, several + 1)
+    ]
+    if config.execution.ray is not None:
+        check_room(several, each)
     dead: set[int] = set()
 
     def look() -> None:
@@ -113,24 +140,29 @@ def lead(config: SearchConfig, study: optuna.Study, folder: Path, threads: int, 
                 worker.terminate()
         for worker in workers:
             worker.join()
-        _requeue(study, range(1, several + 1))
+        _requeue(study, {f"{LEADER}:{number}" for number in range(1, several + 1)})
     if len(dead) == several:
         errors = [trial.user_attrs["error"] for trial in finished(study) if "error" in trial.user_attrs]
         raise RuntimeError(f"every worker has failed: {errors[-1] if errors else 'see above'}")
 
 
-def _bury(number: int, worker: BaseProcess, study: optuna.Study, ledger: Ledger) -> None:
-    back = _requeue(study, [number])
+def _hand(config: SearchConfig, arguments: tuple[Any, ...]) -> Hand:
+    if config.execution.ray is not None:
+        return RayWorker(work, arguments, threads=arguments[3])
+    return multiprocessing.get_context("spawn").Process(target=work, args=arguments)
+
+
+def _bury(number: int, worker: Hand, study: optuna.Study, ledger: Ledger) -> None:
+    back = _requeue(study, {f"{LEADER}:{number}"})
     trials = f"; trial {back[0]} goes back to the queue" if back else ""
     ledger.show.note(f"worker {number} ended with status {worker.exitcode}{trials}")
 
 
-def _requeue(study: optuna.Study, numbers: range | list[int]) -> list[int]:
-    """Tells the running trials of workers of this machine that are gone as failed, and queues their plans once more."""
+def _requeue(study: optuna.Study, names: set[str]) -> list[int]:
+    """Tells the running trials of workers that are gone as failed, and queues their plans once more."""
     found = []
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        mine = trial.user_attrs.get(HOST) == socket.gethostname() and trial.user_attrs.get(WORKER) in numbers
-        if mine:
+        if trial.user_attrs.get(WORKER) in names:
             with contextlib.suppress(UpdateFinishedTrialError):  # another process was first
                 if study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL):
                     give_back(study, study._storage.get_trial(trial._trial_id))
@@ -139,9 +171,10 @@ def _requeue(study: optuna.Study, numbers: range | list[int]) -> list[int]:
 
 
 def work(
-    dumped: dict[str, Any], name: str, folder: str, threads: int, number: int, before: float, began: float
+    dumped: dict[str, Any], name: str, folder: str, threads: int, number: int, who: str, before: float, began: float
 ) -> None:
-    """The whole life of worker `number`: a process of its own. Ends when a limit of the study is reached."""
+    """The whole life of worker `number`, called `who`: a process of its own. Ends when a limit of the study is
+    reached."""
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with contextlib.suppress(KeyboardInterrupt):  # the leader has heard it, too, and tells
@@ -157,7 +190,7 @@ def work(
         study.sampler = new_sampler(study, config.study, config.search_spaces, number)
         books = WorkerBooks(know_teacher(config, scene), before, began, config.study.minutes)
         if not is_spent(config, study, books):
-            run_trials(config, study, scene, books, _nothing, {HOST: socket.gethostname(), WORKER: number})
+            run_trials(config, study, scene, books, _nothing, {HOST: socket.gethostname(), WORKER: who})
 
 
 def join(config: SearchConfig, name: str, folder: Path, threads: int) -> None:
@@ -175,8 +208,8 @@ def join(config: SearchConfig, name: str, folder: Path, threads: int) -> None:
     while TEACHER_BYTES not in study.user_attrs:
         time.sleep(LOOK_SECONDS)
     dumped = config.model_dump(mode="json")
-    # its number is its own: no two processes of a machine have one id
-    work(dumped, name, str(folder), threads, os.getpid(), seconds_used(study), time.time())
+    # no two processes of a machine have one id, so its proposals are its own
+    work(dumped, name, str(folder), threads, os.getpid(), LEADER, seconds_used(study), time.time())
 
 
 def _nothing(trial: FrozenTrial) -> None:

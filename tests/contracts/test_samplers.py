@@ -6,6 +6,7 @@ import itertools
 import math
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from typing import cast
 
 import optuna
@@ -22,7 +23,7 @@ from autocompress.search.samplers import sampler as samplers
 from autocompress.search.samplers.sampler import Sampler, Setting
 from autocompress.search.space import Range, Spaces, check_spaces, suggest
 from autocompress.search.trial_pruners import trial_pruner as pruners
-from autocompress.search.trial_pruners.trial_pruner import TrialPruner
+from autocompress.search.trial_pruners.trial_pruner import Others, TrialPruner, Verdict
 
 TEACHER = DCNv2Shape(embedding_dim=16, cross_layers=2, cross_rank=8, tower=(32, 16))
 SPACES: Spaces = {
@@ -173,26 +174,56 @@ def pruner(name: str) -> TrialPruner:
     return cast(TrialPruner, family.parse(pruners.PACKAGE, {"kind": name}))
 
 
+def judged(
+    made: TrialPruner,
+    number: int,
+    level: int,
+    mine: Vector,
+    at_rung: Mapping[int, Vector],
+    ended: Mapping[int, Vector] | None = None,
+) -> Verdict:
+    """Of three rungs, and `eta` 2."""
+    there = ended or {}
+    return made.judge(number, level, 3, mine, Others(at_rung, there, list(there.values())), 2)
+
+
 @every_pruner
 def test_the_best_of_a_rung_always_goes_on(name: str) -> None:
     others = {number: (0.01, 6.0, 0.0) for number in range(1, 40)}
     for number, level in itertools.product((0, 1, 2), (0, 1)):
-        assert pruner(name).goes_on(number, level, (0.0, 5.0, -0.5), others, 2)
+        assert judged(pruner(name), number, level, (0.0, 5.0, -0.5), others, others) != "stop"
 
 
 @every_pruner
 def test_nobody_is_stopped_before_there_is_anybody_to_compare_with(name: str) -> None:
-    assert pruner(name).goes_on(5, 1, (0.02, 6.0, 0.0), {1: (0.0, 5.0, -0.5)}, 2)
+    best: dict[int, Vector] = {1: (0.0, 5.0, -0.5)}
+    assert judged(pruner(name), 5, 1, (0.02, 6.0, 0.0), best, best) != "stop"
 
 
 def test_halving_stops_the_worst_and_a_late_bracket_only_at_its_own_rung() -> None:
     others = {number: (0.001 * number, 5.0, 0.0) for number in range(60)}
     worst = (0.5, 7.0, 0.0)
-    assert not pruner("asha").goes_on(61, 0, worst, others, 2)
-    assert pruner("none").goes_on(61, 0, worst, others, 2)
+    assert judged(pruner("asha"), 61, 0, worst, others) == "stop"
+    assert judged(pruner("none"), 61, 0, worst, others) != "stop"
     bands = pruner("hyperband")
-    assert [bands.goes_on(60 + bracket, 1, worst, others, 2) for bracket in (0, 1, 2)] == [False, False, True]
-    assert [bands.goes_on(60 + bracket, 0, worst, others, 2) for bracket in (0, 1, 2)] == [False, True, True]
+    assert [judged(bands, 60 + bracket, 1, worst, others) == "stop" for bracket in (0, 1, 2)] == [True, True, False]
+    assert [judged(bands, 60 + bracket, 0, worst, others) == "stop" for bracket in (0, 1, 2)] == [True, False, False]
+
+
+def test_extrapolation_stops_who_even_with_luck_stays_behind_the_front_and_ships_who_has_nothing_to_recover() -> None:
+    made = pruner("extrapolation")
+    at_rung: dict[int, Vector] = {number: (0.010, 5.0 - 0.1 * number, -0.5) for number in range(5)}
+    halved: dict[int, Vector] = {number: (0.005, 5.0 - 0.1 * number, -0.5) for number in range(5)}
+    larger_and_no_better, smaller = (0.012, 5.1, -0.5), (0.012, 4.5, -0.5)
+    assert judged(made, 9, 1, larger_and_no_better, at_rung, halved) == "stop"
+    assert judged(made, 9, 1, smaller, at_rung, halved) == "go on"
+    assert judged(made, 9, 1, (0.05, 4.5, -0.5), at_rung, halved) == "stop"
+    assert judged(made, 9, 1, (0.0001, 6.0, 0.0), at_rung, halved) == "ship"
+    assert judged(made, 9, 1, larger_and_no_better, {}, halved) == "go on"
+    assert judged(made, 9, 2, smaller, at_rung, halved) == "ship", "another trial finishes it"
+    assert judged(made, 9, 2, larger_and_no_better, at_rung, halved) == "stop"
+    without = cast(TrialPruner, family.parse(pruners.PACKAGE, {"kind": "extrapolation", "finishing": 0}))
+    assert judged(without, 9, 2, smaller, at_rung, halved) == "go on"
 
 
 @pytest.mark.parametrize("ties", ["crowding", "epsilon_net"])
@@ -200,5 +231,5 @@ def test_of_equal_rank_the_lonely_go_on(ties: str) -> None:
     made = cast(TrialPruner, family.parse(pruners.PACKAGE, {"kind": "asha", "ties": ties}))
     crowd = {number: (0.010 + 0.0004 * number, 5.0 - 0.01 * number, 0.0) for number in range(12)}
     lonely, crowded = (0.0, 6.0, 0.0), (0.0142, 4.895, 0.0)
-    assert made.goes_on(20, 0, lonely, crowd, 2)
-    assert not made.goes_on(21, 0, crowded, {**crowd, 20: lonely}, 3)
+    assert judged(made, 20, 0, lonely, crowd) == "go on"
+    assert made.judge(21, 0, 3, crowded, Others({**crowd, 20: lonely}, {}, []), 3) == "stop"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ import polars as pl
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from autocompress.data import store
+from autocompress.data import store, write_split
 from autocompress.data.cleaning import Cleaning
 from autocompress.data.encode import Encoder, encode, encode_inputs, encode_list, encode_vector, load
 from autocompress.data.source import SPLITS, RowSource
@@ -120,7 +121,7 @@ def _drawn(rows: int, seed: int, scale: int = 1) -> pl.DataFrame:
 def files_of(source: RowSource, workers: int | None = None, cleaning: Cleaning = KEEP) -> dict[str, bytes]:
     """Every file of the store by name, but the note of when its files were last seen."""
     with TemporaryDirectory() as folder:
-        store._make(source, cleaning, Path(folder), workers)
+        store._make(source, cleaning, Path(folder), partial(write_split.in_threads, workers=workers))
         return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.name != store.SEEN}
 
 

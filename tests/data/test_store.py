@@ -248,8 +248,8 @@ def test_the_bytes_of_a_store_do_not_depend_on_workers_or_chunks(items: list[int
             (folder / "spool").mkdir()
             rows = spool.write(frame.iter_slices(size), schema, None, folder / "spool")
             encoder = fit(rows, schema, np.arange(len(items)) % 3 > 0, (0.0, 1.0))
-            encoded = write_split.encodings(rows, encoder)
-            write_split.write(rows, schema, encoded, np.arange(len(items))[::-1], None, "train", folder, workers)
+            encoded = write_split.in_threads(rows, encoder, workers)
+            write_split.write(rows, encoder, encoded, np.arange(len(items))[::-1], None, "train", folder)
             written.append({path.name: path.read_bytes() for path in folder.glob("*.npy")})
             np.testing.assert_array_equal(np.load(folder / "ids_train.npy"), encode.encode(frame.reverse(), encoder))
     assert written[0] == written[1]

@@ -72,4 +72,4 @@ def test_two_workers_run_a_study_in_postgresql_and_it_goes_on_where_it_ended(
     finally:
         storage.engine.dispose()
     assert {trial.state for trial in trials_run} <= {TrialState.COMPLETE, TrialState.PRUNED}
-    assert {trial.user_attrs["worker"] for trial in trials_run} == {1, 2}
+    assert {trial.user_attrs["worker"][-2:] for trial in trials_run} == {":1", ":2"}

@@ -100,9 +100,9 @@ def test_violations_are_positive_only_where_a_constraint_is_broken_and_count_the
     teacher = {"click": {"auc": 0.80}, "buy": {"auc": 0.90}}
     student = {"click": {"auc": 0.799}, "buy": {"auc": 0.895}}
     constraints = Constraints(auc_drop=0.002, max_bytes=1_000, max_latency_ms=2.0)
-    found = violations(constraints, student, teacher, model_bytes=1_000, p50=1.0, metric="auc")
+    found = violations(constraints, student, teacher, model_bytes=1_000, p50=1.0, metric="auc", latencies={})
     assert found == pytest.approx({"auc_drop": 0.003, "max_bytes": 0.0, "max_latency_ms": -0.5})
-    assert violations(Constraints(), student, teacher, 10**9, 10.0, "auc") == {}
+    assert violations(Constraints(), student, teacher, 10**9, 10.0, "auc", {}) == {}
     of_tasks = Constraints(drop={"click": 0.002, "buy": 0.001})
-    found = violations(of_tasks, student, teacher, 1_000, 1.0, "auc")
+    found = violations(of_tasks, student, teacher, 1_000, 1.0, "auc", {})
     assert found == pytest.approx({"drop.click": -0.001, "drop.buy": 0.004})

@@ -81,3 +81,4 @@ def test_constraints_in_force_are_those_that_are_set() -> None:
     assert in_force(Constraints()) == {}
     assert in_force(Constraints(max_bytes=1000, auc_drop=0.0)) == {"max_bytes": 1000.0, "auc_drop": 0.0}
     assert in_force(Constraints(drop={"click": 0.001})) == {"drop.click": 0.001}
+    assert in_force(Constraints(latency={"p99_64": 2.0})) == {"latency.p99_64": 2.0}

@@ -6,11 +6,11 @@ al., arXiv:2106.12639).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 from autocompress.schema import Frozen
 from autocompress.search.objectives import Ties, Vector, survives
+from autocompress.search.trial_pruners.trial_pruner import Others, Verdict
 
 
 class Asha(Frozen):
@@ -19,6 +19,6 @@ class Asha(Frozen):
     kind: Literal["asha"] = "asha"
     ties: Ties = "crowding"
 
-    def goes_on(self, number: int, level: int, mine: Vector, others: Mapping[int, Vector], eta: int) -> bool:
+    def judge(self, number: int, level: int, levels: int, mine: Vector, others: Others, eta: int) -> Verdict:
         """Among all that were seen at the level."""
-        return survives(mine, list(others.values()), eta, self.ties)
+        return "go on" if survives(mine, list(others.at_rung.values()), eta, self.ties) else "stop"

@@ -5,13 +5,13 @@ Where the first rungs say little of the last, the bracket that starts late does 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field as Limits
 
 from autocompress.schema import Frozen
 from autocompress.search.objectives import Ties, Vector, survives
+from autocompress.search.trial_pruners.trial_pruner import Others, Verdict
 
 
 class Hyperband(Frozen):
@@ -22,10 +22,10 @@ class Hyperband(Frozen):
     brackets: int = Limits(3, ge=1)
     ties: Ties = "crowding"
 
-    def goes_on(self, number: int, level: int, mine: Vector, others: Mapping[int, Vector], eta: int) -> bool:
+    def judge(self, number: int, level: int, levels: int, mine: Vector, others: Others, eta: int) -> Verdict:
         """Among those of its bracket that were seen at the level."""
         bracket = number % self.brackets
         if level < bracket:
-            return True
-        beside = [vector for other, vector in others.items() if other % self.brackets == bracket]
-        return survives(mine, beside, eta, self.ties)
+            return "go on"
+        beside = [vector for other, vector in others.at_rung.items() if other % self.brackets == bracket]
+        return "go on" if survives(mine, beside, eta, self.ties) else "stop"

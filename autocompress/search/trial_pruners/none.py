@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 from autocompress.schema import Frozen
 from autocompress.search.objectives import Vector
+from autocompress.search.trial_pruners.trial_pruner import Others, Verdict
 
 
 class Unpruned(Frozen):
@@ -14,6 +14,6 @@ class Unpruned(Frozen):
 
     kind: Literal["none"] = "none"
 
-    def goes_on(self, number: int, level: int, mine: Vector, others: Mapping[int, Vector], eta: int) -> bool:
-        """Always."""
-        return True
+    def judge(self, number: int, level: int, levels: int, mine: Vector, others: Others, eta: int) -> Verdict:
+        """Always goes on."""
+        return "go on"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Protocol, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Protocol, cast
 
 from pydantic import PlainSerializer, PlainValidator
 
@@ -11,6 +12,16 @@ from autocompress.search.named import named
 from autocompress.search.objectives import Vector
 
 PACKAGE = "autocompress.search.trial_pruners"
+Verdict = Literal["go on", "stop", "ship"]
+
+
+@dataclass(frozen=True)
+class Others:
+    """What other trials showed: at the same rung and after the last rung, by number, and the vectors of all files."""
+
+    at_rung: Mapping[int, Vector]
+    ended: Mapping[int, Vector]
+    files: Sequence[Vector]
 
 
 class TrialPruner(Protocol):
@@ -20,10 +31,11 @@ class TrialPruner(Protocol):
     def kind(self) -> str:
         """Name of the pruner."""
 
-    def goes_on(self, number: int, level: int, mine: Vector, others: Mapping[int, Vector], eta: int) -> bool:
-        """Whether trial `number` goes on after it showed `mine` at a level, 0 the one-shot quality, 1 the first rung.
+    def judge(self, number: int, level: int, levels: int, mine: Vector, others: Others, eta: int) -> Verdict:
+        """What becomes of trial `number` after it showed `mine` at a level: 0 the one-shot quality, 1 the first rung,
+        of `levels` rungs.
 
-        `others` are the vectors that other trials showed there, by number; the best 1/`eta` are to go on.
+        A halving pruner lets the best 1/`eta` go on. `ship`: the trial ends as complete, with the best state so far.
         """
 
     def model_dump(self, *, mode: str = "python") -> dict[str, Any]:

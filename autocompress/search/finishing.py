@@ -1,0 +1,87 @@
+"""Plans that were shipped after a first training are finished where that promises most: on the last rung, from the
+teacher's weights, as trials of their own.
+
+So many plans are seen while the front is young, and what counts is trained on the whole log before the time is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from autocompress.search.learning_curve import (
+    FINISHES,
+    HALF,
+    NOTHING,
+    at_the_end,
+    reached,
+    share_left,
+    vectors_at,
+    vectors_at_end,
+)
+from autocompress.search.objectives import Vector, beyond, front, volume
+
+
+def queue_finishing(study: optuna.Study, last: str, rows: Sequence[int], share_of_time: float, quantile: float) -> bool:
+    """Queues the trial that finishes the most promising plan; False where none is, or finishing has had its share.
+
+    `last` is the name of the last rung, `rows` are the training rows at each; `share_of_time` of the trials' seconds
+    may go to finishing, and a plan is hoped to keep the `quantile` of the shares of loss that others kept.
+    """
+    trials = study.get_trials(deepcopy=False)
+    over = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    seconds = [_seconds(trial) for trial in over]
+    spent = sum(each for each, trial in zip(seconds, over, strict=True) if FINISHES in trial.user_attrs)
+    under_way = [t for t in trials if FINISHES in t.user_attrs and not t.state.is_finished()]
+    if under_way or spent > share_of_time * sum(seconds):
+        return False
+    taken = {trial.user_attrs[FINISHES] for trial in trials if FINISHES in trial.user_attrs}
+    complete = [trial for trial in over if trial.state is TrialState.COMPLETE]
+    open_ones = [trial for trial in complete if trial.number not in taken and reached(trial) != last]
+    chosen = most_promising(open_ones, complete, last, rows, quantile)
+    if chosen is None:
+        return False
+    study.enqueue_trial(chosen.params, user_attrs={FINISHES: chosen.number})
+    return True
+
+
+def most_promising(
+    open_ones: Sequence[FrozenTrial], complete: Sequence[FrozenTrial], last: str, rows: Sequence[int], quantile: float
+) -> FrozenTrial | None:
+    """The trial of `open_ones` whose finishing adds most hypervolume per second; None where none adds any."""
+    vectors: dict[int, Vector] = {trial.number: tuple(trial.values) for trial in complete}
+    if not open_ones:
+        return None
+    numbers = list(vectors)
+    reference = beyond([vectors[numbers[place]] for place in front(list(vectors.values()))])
+    ended, best, highest = vectors_at_end(complete, last), None, 0.0
+    seen = {rung: vectors_at(complete, rung) for rung in {reached(trial) for trial in open_ones}}
+    for trial in open_ones:
+        mine = vectors[trial.number]
+        if mine[0] <= NOTHING:
+            continue
+        share = share_left(mine[0], seen[reached(trial)], ended, quantile)
+        hoped = at_the_end(mine, HALF if share is None else share)
+        others = [vector for number, vector in vectors.items() if number != trial.number]
+        gain = volume([*others, hoped], reference) - volume([*others, mine], reference)
+        rate = gain / _seconds_to_finish(trial, rows)
+        if rate > highest:
+            best, highest = trial, rate
+    return best
+
+
+def _seconds_to_finish(trial: FrozenTrial, rows: Sequence[int]) -> float:
+    """Its own seconds, with its training as long as the last rung takes."""
+    trained: list[float] = [
+        rung["training_seconds"] for rung in trial.user_attrs["rungs"] if "training_seconds" in rung
+    ]
+    whole = _seconds(trial)
+    if not trained:
+        return whole
+    return whole - sum(trained) + sum(trained) * rows[-1] / sum(rows[: len(trained)])
+
+
+def _seconds(trial: FrozenTrial) -> float:
+    return trial.duration.total_seconds() if trial.duration else 0.0

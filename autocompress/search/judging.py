@@ -1,0 +1,54 @@
+"""How a trial is judged while it runs: what other trials showed at the same rung, and what the pruner makes of it."""
+
+from __future__ import annotations
+
+import optuna
+
+from autocompress.search.config import SearchConfig
+from autocompress.search.learning_curve import (
+    HALF,
+    RUNG,
+    rung_name,
+    share_left,
+    vectors_at,
+    vectors_at_end,
+    vectors_of_files,
+)
+from autocompress.search.objectives import REFERENCE_QUALITY, Vector, dominates, standing
+from autocompress.search.study import finished
+from autocompress.search.trial_pruners.trial_pruner import Others, Verdict
+
+
+class Judging:
+    """Of trial `number` in a study of `rungs` rungs; the other trials are read once, when it starts.
+
+    `shortfall` tells how far short the trial fell of its end: TPE ranks stopped trials by it. A trial that finishes a
+    plan (`finishes`) was judged before.
+    """
+
+    def __init__(self, number: int, rungs: int, config: SearchConfig, study: optuna.Study, *, finishes: bool) -> None:
+        self._number, self._rungs, self._finishes = number, rungs, finishes
+        self._pruner, self._eta = config.study.trial_pruner, config.study.eta
+        self._trials = [trial for trial in finished(study) if trial.number != number]
+        self._files = list(vectors_of_files(self._trials).values())
+        self._ended = vectors_at_end(self._trials, rung_name(rungs))
+        self.shortfall = 0.0
+
+    def beyond_reference(self, loss: float, rung: str) -> float:
+        """How far below the reference quality a file is expected at the end that lost `loss` after `rung`; zero or less
+        where it counts. A sampler would else follow files without end that are small and of no use."""
+        ended = rung == rung_name(self._rungs)
+        share = 1.0 if ended else share_left(loss, vectors_at(self._trials, rung), self._ended, 0.5)
+        return loss * (HALF if share is None else share) + REFERENCE_QUALITY
+
+    def __call__(self, rung: str, seen: Vector) -> Verdict:
+        """What becomes of the trial after it showed `seen` at a rung."""
+        at_rung = vectors_at(self._trials, rung)
+        reached = 0 if rung == "gate" else 1 if rung == "one-shot" else 1 + int(rung.removeprefix(RUNG))
+        self.shortfall = 1 + self._rungs - reached + standing(seen, list(at_rung.values())) / (len(at_rung) + 1)
+        if self._pruner.kind == "none" or self._finishes:
+            return "go on"
+        if rung == "gate":
+            return "stop" if any(dominates(other, seen) for other in self._files) else "go on"
+        others = Others(at_rung, self._ended, self._files)
+        return self._pruner.judge(self._number, reached - 1, self._rungs, seen, others, self._eta)

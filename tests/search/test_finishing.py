@@ -1,0 +1,86 @@
+"""Plans that were shipped early are finished where that adds most."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import optuna
+import pytest
+from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from autocompress.search.finishing import most_promising, queue_finishing
+from autocompress.search.learning_curve import FINISHES
+
+SPACE: dict[str, BaseDistribution] = {"rows.keep": FloatDistribution(0.0, 100.0)}
+ROWS = (100, 1_000)
+
+
+def shipped(
+    loss: float, size: float, *, rung: str = "rung 1", finishes: int | None = None, keep: float = 1.0
+) -> FrozenTrial:
+    """A complete trial of ten seconds, one of which was training."""
+    rungs = [
+        {"rung": "one-shot", "vector": [2 * loss, size, -0.5]},
+        {"rung": rung, "vector": [loss, size, -0.5], "training_seconds": 1.0},
+    ]
+    made = create_trial(
+        values=[loss, size, -0.5],
+        params={"rows.keep": keep},
+        distributions=SPACE,
+        user_attrs={"rungs": rungs, **({} if finishes is None else {FINISHES: finishes})},
+    )
+    made.datetime_start = datetime(2026, 1, 1)
+    made.datetime_complete = made.datetime_start + timedelta(seconds=10)
+    return made
+
+
+def study_of(*trials: FrozenTrial) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(directions=["minimize"] * 3)
+    study.add_trials(trials)
+    return study
+
+
+def queued(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(states=(TrialState.WAITING,))
+
+
+def test_the_plan_that_promises_most_is_queued_once_with_its_parameters() -> None:
+    study = study_of(shipped(0.010, 5.0, keep=3.0), shipped(0.011, 5.0, keep=4.0), shipped(0.0001, 6.0, keep=5.0))
+    assert queue_finishing(study, "rung 2", ROWS, 0.5, 0.25)
+    assert not queue_finishing(study, "rung 2", ROWS, 0.5, 0.25), "one at a time"
+    (trial,) = queued(study)
+    assert trial.user_attrs == {FINISHES: 0}
+    assert trial.system_attrs["fixed_params"] == {"rows.keep": 3.0}
+
+
+def test_what_is_finished_or_has_nothing_to_recover_is_left_alone() -> None:
+    study = study_of(
+        shipped(0.010, 5.0), shipped(0.002, 5.0, rung="rung 2", finishes=0), shipped(0.0003, 6.0), shipped(0.004, 5.5)
+    )
+    assert not queue_finishing(study, "rung 2", ROWS, 0.9, 0.25), "the last one is dominated whatever it recovers"
+
+
+def test_finishing_has_its_share_of_the_time_and_no_more() -> None:
+    trials = [shipped(0.010, 5.0), shipped(0.002, 5.0, rung="rung 2", finishes=0), shipped(0.010, 4.0, keep=7.0)]
+    assert not queue_finishing(study_of(*trials), "rung 2", ROWS, 0.3, 0.25)
+    study = study_of(*trials)
+    assert queue_finishing(study, "rung 2", ROWS, 0.4, 0.25)
+    assert queued(study)[0].user_attrs == {FINISHES: 2}
+
+
+def test_among_equal_gains_the_shorter_training_comes_first() -> None:
+    long, short = shipped(0.010, 5.0), shipped(0.010, 5.0)
+    long.user_attrs["rungs"][-1]["training_seconds"] = 5.0
+    long.number, short.number = 0, 1
+    corner = shipped(0.0, 7.0)
+    corner.number = 2
+    assert most_promising([long], [long, corner], "rung 2", ROWS, 0.25) is long
+    assert most_promising([], [corner], "rung 2", ROWS, 0.25) is None
+
+
+@pytest.mark.parametrize("state", [TrialState.PRUNED, TrialState.FAIL])
+def test_a_trial_without_a_file_is_never_finished(state: TrialState) -> None:
+    study = study_of(create_trial(state=state, params={"rows.keep": 1.0}, distributions=SPACE))
+    assert not queue_finishing(study, "rung 2", ROWS, 0.5, 0.25)

@@ -13,13 +13,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autocompress.search.learning_curve import (
     FINISHES,
-    HALF,
     NOTHING,
+    ONE_SHOT,
+    Point,
     at_the_end,
     reached,
     share_left,
+    told_at,
     vectors_at,
-    vectors_at_end,
 )
 from autocompress.search.objectives import Vector, beyond, front, volume
 
@@ -56,14 +57,15 @@ def most_promising(
         return None
     numbers = list(vectors)
     reference = beyond([vectors[numbers[place]] for place in front(list(vectors.values()))])
-    ended, best, highest = vectors_at_end(complete, last), None, 0.0
-    seen = {rung: vectors_at(complete, rung) for rung in {reached(trial) for trial in open_ones}}
+    best, highest = None, 0.0
+    told = {rung: told_at(complete, rung, last) for rung in {reached(trial) for trial in open_ones}}
+    began = vectors_at(complete, ONE_SHOT)
     for trial in open_ones:
         mine = vectors[trial.number]
         if mine[0] <= NOTHING:
             continue
-        share = share_left(mine[0], seen[reached(trial)], ended, quantile)
-        hoped = at_the_end(mine, HALF if share is None else share)
+        share = share_left(Point(mine[0], began[trial.number][0]), told[reached(trial)], quantile)
+        hoped = at_the_end(mine, share)
         others = [vector for number, vector in vectors.items() if number != trial.number]
         gain = volume([*others, hoped], reference) - volume([*others, mine], reference)
         rate = gain / _seconds_to_finish(trial, rows)

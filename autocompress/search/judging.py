@@ -6,12 +6,13 @@ import optuna
 
 from autocompress.search.config import SearchConfig
 from autocompress.search.learning_curve import (
-    HALF,
+    ONE_SHOT,
     RUNG,
+    Point,
     rung_name,
     share_left,
+    told_at,
     vectors_at,
-    vectors_at_end,
     vectors_of_files,
 )
 from autocompress.search.objectives import REFERENCE_QUALITY, Vector, dominates, standing
@@ -31,24 +32,28 @@ class Judging:
         self._pruner, self._eta = config.study.trial_pruner, config.study.eta
         self._trials = [trial for trial in finished(study) if trial.number != number]
         self._files = list(vectors_of_files(self._trials).values())
-        self._ended = vectors_at_end(self._trials, rung_name(rungs))
+        self._last = rung_name(rungs)
+        self._began = 0.0
         self.shortfall = 0.0
 
     def beyond_reference(self, loss: float, rung: str) -> float:
         """How far below the reference quality a file is expected at the end that lost `loss` after `rung`; zero or less
         where it counts. A sampler would else follow files without end that are small and of no use."""
-        ended = rung == rung_name(self._rungs)
-        share = 1.0 if ended else share_left(loss, vectors_at(self._trials, rung), self._ended, 0.5)
-        return loss * (HALF if share is None else share) + REFERENCE_QUALITY
+        if rung == self._last:
+            return loss + REFERENCE_QUALITY
+        share = share_left(Point(loss, self._began), told_at(self._trials, rung, self._last), 0.5)
+        return loss * share + REFERENCE_QUALITY
 
     def __call__(self, rung: str, seen: Vector) -> Verdict:
         """What becomes of the trial after it showed `seen` at a rung."""
         at_rung = vectors_at(self._trials, rung)
-        reached = 0 if rung == "gate" else 1 if rung == "one-shot" else 1 + int(rung.removeprefix(RUNG))
+        reached = 0 if rung == "gate" else 1 if rung == ONE_SHOT else 1 + int(rung.removeprefix(RUNG))
         self.shortfall = 1 + self._rungs - reached + standing(seen, list(at_rung.values())) / (len(at_rung) + 1)
         if self._pruner.kind == "none" or self._finishes:
             return "go on"
         if rung == "gate":
             return "stop" if any(dominates(other, seen) for other in self._files) else "go on"
-        others = Others(at_rung, self._ended, self._files)
+        if rung == ONE_SHOT:
+            self._began = seen[0]
+        others = Others(at_rung, told_at(self._trials, rung, self._last), self._files, self._began)
         return self._pruner.judge(self._number, reached - 1, self._rungs, seen, others, self._eta)

@@ -7,7 +7,8 @@ here all runs of a study share one per rung).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
@@ -16,13 +17,11 @@ from autocompress.search.objectives import TIES, Vector
 
 ENOUGH, NEAREST = 4, 8
 """Trials that must have shown a rung and the end before anything is said of it, and those that are asked."""
-HALF = 0.5
-"""Share of its loss that a plan is thought to keep while no trial tells."""
 NOTHING = 2 * TIES[0]
 """A loss of which nothing that would count can be recovered."""
 FINISHES = "finishes"
 """User attribute: the trial that this one finishes."""
-RUNG = "rung "
+RUNG, ONE_SHOT = "rung ", "one-shot"
 
 
 def rung_name(place: int) -> str:
@@ -36,17 +35,44 @@ def reached(trial: FrozenTrial) -> str:
     return str(rungs[-1]["rung"]) if rungs else ""
 
 
-def share_left(
-    loss: float, at_rung: Mapping[int, Vector], ended: Mapping[int, Vector], quantile: float
-) -> float | None:
-    """The quantile of (loss at the end) / (loss at the rung), at most 1, of the `NEAREST` trials whose loss at the rung
-    was most like `loss`, as a ratio: who has lost much keeps more of it. None where fewer than `ENOUGH` trials tell;
-    those that lost no more than a tie at the rung say nothing."""
-    told = [(seen[0], ended[number][0]) for number, seen in at_rung.items() if number in ended and seen[0] > TIES[0]]
-    if len(told) < ENOUGH or loss <= 0:
-        return None
-    told.sort(key=lambda each: abs(math.log(each[0] / loss)))
-    return float(np.quantile([min(1.0, max(0.0, end) / begin) for begin, end in told[:NEAREST]], quantile))
+class Point(NamedTuple):
+    """A loss at a rung, and the one-shot loss that it began with."""
+
+    loss: float
+    began: float
+
+    @property
+    def kept(self) -> float:
+        """Share of the one-shot loss that is still there, at most 1."""
+        return min(1.0, max(self.loss, TIES[0]) / self.began) if self.began > TIES[0] else 1.0
+
+
+def share_left(mine: Point, told: Sequence[tuple[Point, float]], quantile: float) -> float:
+    """The share of its loss that a trial will keep to the end: the quantile over the `NEAREST` trials that were most
+    like it at the rung, in what they had lost and in what training had kept of it.
+
+    `told` holds what trials showed at the rung, and their loss at the end. While fewer than `ENOUGH` tell, training is
+    thought to keep the same share once more.
+    """
+    if len(told) < ENOUGH or mine.loss <= 0:
+        return mine.kept
+
+    def unlike(each: tuple[Point, float]) -> float:
+        return abs(math.log(each[0].loss / mine.loss)) + abs(math.log(each[0].kept / mine.kept))
+
+    nearest = sorted(told, key=unlike)[:NEAREST]
+    return float(np.quantile([min(1.0, max(0.0, end) / point.loss) for point, end in nearest], quantile))
+
+
+def told_at(trials: Sequence[FrozenTrial], rung: str, last: str) -> list[tuple[Point, float]]:
+    """Of the plans that were trained up to the rung `last`: what they showed at `rung`, and what they lost at the end.
+    Those that lost no more than a tie at the rung say nothing."""
+    ended, began = vectors_at_end(trials, last), vectors_at(trials, ONE_SHOT)
+    return [
+        (Point(seen[0], began[number][0]), ended[number][0])
+        for number, seen in vectors_at(trials, rung).items()
+        if number in ended and number in began and seen[0] > TIES[0]
+    ]
 
 
 def at_the_end(seen: Vector, share: float) -> Vector:

@@ -128,7 +128,8 @@ def run_trials(
         for name, value in (by or {}).items():
             trial.set_user_attr(name, value)
         finishes = trial.user_attrs.get(FINISHES)
-        stages = whole if finishes is None else whole[-1:]
+        # where stages differ from one to the next a plan is all of them
+        stages = whole if finishes is None or "stages" in config.search_spaces else whole[-1:]
         plan = suggest(trial, config.search_spaces, scene.shape, stages)
         plan = plan.model_copy(update={"calibration": config.study.calibration})
         words = plan.words(scene.shape)

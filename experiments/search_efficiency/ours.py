@@ -1,6 +1,8 @@
 """One run of the search as it ships, every file kept: `run.py` starts it.
 
 python ours.py found.json <when it was started> ours <overrides>
+
+For `search_ablation` a part of it is taken away: `without gates`, `random weights`.
 """
 
 from __future__ import annotations
@@ -14,8 +16,11 @@ from optuna.trial import TrialState
 
 from autocompress.artefact.bundle import open_bundle
 from autocompress.config.compose import compose
-from autocompress.search import ledger, run
+from autocompress.models.recommender import Recommender, build
+from autocompress.models.shape import Shape
+from autocompress.search import judging, ledger, run, trial
 from autocompress.search.run import search
+from autocompress.search.scene import Scene
 from autocompress.search.study import open_storage
 from autocompress.storage import write_json
 
@@ -23,8 +28,25 @@ sys.path.append(str(Path(__file__).resolve().parent))
 from judged import judged, opened
 
 
-def main(found: str, started: str, _: str, *items: str) -> None:
+def at_random(shape: Shape, scene: Scene) -> Recommender:
+    """A student that inherits nothing."""
+    return build(shape, scene.dataset.schema, scene.dataset.encoder.rows)
+
+
+def take_away(part: str) -> None:
+    """Of the search in this process."""
+    if part == "without gates":
+        judge = judging.Judging.__call__
+        judging.Judging.__call__ = (  # type: ignore[method-assign]
+            lambda self, rung, seen: "go on" if rung == "gate" else judge(self, rung, seen)
+        )
+    elif part == "random weights":
+        trial.start = at_random  # type: ignore[assignment]
+
+
+def main(found: str, started: str, way: str, *items: str) -> None:
     """Searches, then judges every file that it finished."""
+    take_away(way)
     storage = f"sqlite:///{Path(found).parent}/study.db"
     (config,) = compose([*items, "tracking.enabled=false", f"study.storage={storage}", "study.name=study"])
     # files of dominated trials are judged, too; the closing measurement comes after the minutes
@@ -35,10 +57,10 @@ def main(found: str, started: str, _: str, *items: str) -> None:
     scene = opened(config, folder, whole_log=False)
     trials = optuna.load_study(study_name="study", storage=open_storage(storage)).trials
     files = [
-        (trial.datetime_complete.timestamp() - float(started), open_bundle(folder / "artefacts" / name))
-        for trial in trials
-        if trial.state is TrialState.COMPLETE and trial.datetime_complete is not None
-        for name in [trial.user_attrs["artefact"]]
+        (each.datetime_complete.timestamp() - float(started), open_bundle(folder / "artefacts" / name))
+        for each in trials
+        if each.state is TrialState.COMPLETE and each.datetime_complete is not None
+        for name in [each.user_attrs["artefact"]]
     ]
     front = json.loads((folder / "front.json").read_text())
     facts = {"trials": len(trials), "teacher_bytes": scene.teacher_file.model_bytes, "bandit": front.get("bandit")}

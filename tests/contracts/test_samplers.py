@@ -18,6 +18,7 @@ from autocompress.compress.plan import Plan, Recovery
 from autocompress.errors import UserError
 from autocompress.models.dcnv2 import DCNv2Shape
 from autocompress.search.bandit import BELIEFS, NONE, TEACHER_BYTES, arms_of
+from autocompress.search.learning_curve import Point
 from autocompress.search.objectives import Vector
 from autocompress.search.samplers import sampler as samplers
 from autocompress.search.samplers.sampler import Sampler, Setting
@@ -182,9 +183,10 @@ def judged(
     at_rung: Mapping[int, Vector],
     ended: Mapping[int, Vector] | None = None,
 ) -> Verdict:
-    """Of three rungs, and `eta` 2."""
+    """Of three rungs, and `eta` 2; training has kept a half of what was lost at once."""
     there = ended or {}
-    return made.judge(number, level, 3, mine, Others(at_rung, there, list(there.values())), 2)
+    told = [(Point(at_rung[n][0], 2 * at_rung[n][0]), end[0]) for n, end in there.items() if n in at_rung]
+    return made.judge(number, level, 3, mine, Others(at_rung, told, list(there.values()), 2 * mine[0]), 2)
 
 
 @every_pruner
@@ -232,4 +234,4 @@ def test_of_equal_rank_the_lonely_go_on(ties: str) -> None:
     crowd = {number: (0.010 + 0.0004 * number, 5.0 - 0.01 * number, 0.0) for number in range(12)}
     lonely, crowded = (0.0, 6.0, 0.0), (0.0142, 4.895, 0.0)
     assert judged(made, 20, 0, lonely, crowd) == "go on"
-    assert made.judge(21, 0, 3, crowded, Others({**crowd, 20: lonely}, {}, []), 3) == "stop"
+    assert made.judge(21, 0, 3, crowded, Others({**crowd, 20: lonely}, [], [], 0.0), 3) == "stop"

@@ -9,17 +9,17 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autocompress.search.learning_curve import (
     FINISHES,
+    Point,
     at_the_end,
     share_left,
+    told_at,
     vectors_at,
     vectors_at_end,
     vectors_of_files,
 )
-from autocompress.search.objectives import Vector
 from autocompress.search.recoveries import recoveries, rows_of
 
-AT_RUNG: dict[int, Vector] = {number: (0.01 * (number + 1), 5.0, 0.0) for number in range(5)}
-ENDED: dict[int, Vector] = {number: (0.002 * (number + 1), 5.0, 0.0) for number in range(5)}
+TOLD = [(Point(0.01 * (number + 1), 0.02 * (number + 1)), 0.002 * (number + 1)) for number in range(5)]
 
 
 def trial(number: int, rungs: list[float], state: TrialState) -> FrozenTrial:
@@ -31,27 +31,33 @@ def trial(number: int, rungs: list[float], state: TrialState) -> FrozenTrial:
     return made
 
 
-def test_the_share_is_read_from_trials_that_showed_both() -> None:
-    assert share_left(0.02, AT_RUNG, ENDED, 0.5) is not None
-    assert abs((share_left(0.02, AT_RUNG, ENDED, 0.5) or 0) - 0.2) < 1e-9
-    assert share_left(0.02, AT_RUNG, {number: ENDED[number] for number in range(3)}, 0.5) is None
-    assert share_left(0.02, {}, ENDED, 0.5) is None
+def test_the_share_is_read_from_trials_that_were_trained_to_the_end() -> None:
+    assert share_left(Point(0.02, 0.04), TOLD, 0.5) == pytest.approx(0.2)
+
+
+def test_while_too_few_tell_training_is_thought_to_keep_the_same_share_once_more() -> None:
+    assert share_left(Point(0.02, 0.05), TOLD[:3], 0.5) == pytest.approx(0.4)
+    assert share_left(Point(0.02, 0.02), TOLD[:3], 0.5) == 1.0
+    assert share_left(Point(0.03, 0.02), [], 0.5) == 1.0
 
 
 def test_who_has_lost_much_is_compared_with_those_that_had() -> None:
-    little: dict[int, Vector] = {number: (0.01, 5.0, 0.0) for number in range(8)}
-    much: dict[int, Vector] = {number: (0.08, 5.0, 0.0) for number in range(8, 16)}
-    ended: dict[int, Vector] = {number: (0.001 if number < 8 else 0.04, 5.0, 0.0) for number in range(16)}
-    assert share_left(0.012, {**little, **much}, ended, 0.5) == pytest.approx(0.1)
-    assert share_left(0.07, {**little, **much}, ended, 0.5) == pytest.approx(0.5)
-    assert share_left(-0.001, {**little, **much}, ended, 0.5) is None
+    little = [(Point(0.01, 0.02), 0.001)] * 8
+    much = [(Point(0.08, 0.16), 0.04)] * 8
+    assert share_left(Point(0.012, 0.024), [*little, *much], 0.5) == pytest.approx(0.1)
+    assert share_left(Point(0.07, 0.14), [*little, *much], 0.5) == pytest.approx(0.5)
 
 
-def test_who_lost_nothing_at_the_rung_says_nothing_and_who_lost_more_later_lost_all() -> None:
-    nothing_lost: dict[int, Vector] = {number: (0.0001, 5.0, 0.0) for number in range(9)}
-    assert share_left(0.02, nothing_lost, ENDED, 0.5) is None
-    worse: dict[int, Vector] = {number: (1.0, 5.0, 0.0) for number in range(9)}
-    assert share_left(0.02, AT_RUNG, worse, 0.5) == 1.0
+def test_who_recovers_slowly_is_compared_with_those_that_did() -> None:
+    slow = [(Point(0.02, 0.021), 0.02)] * 8
+    fast = [(Point(0.02, 0.08), 0.002)] * 8
+    assert share_left(Point(0.02, 0.022), [*slow, *fast], 0.5) == pytest.approx(1.0)
+    assert share_left(Point(0.02, 0.07), [*slow, *fast], 0.5) == pytest.approx(0.1)
+
+
+def test_who_lost_more_later_lost_all() -> None:
+    worse = [(point, 1.0) for point, _ in TOLD]
+    assert share_left(Point(0.02, 0.04), worse, 0.5) == 1.0
 
 
 @given(st.floats(-0.05, 0.5), st.floats(0.0, 1.0))
@@ -73,6 +79,8 @@ def test_a_plan_that_another_trial_finished_counts_by_the_number_of_the_first() 
     assert vectors_at_end(trials, "rung 1") == {0: (0.01, 5.0, -0.5)}
     assert set(vectors_of_files(trials)) == {0, 7}
     assert set(vectors_at(trials, "rung 1")) == {0, 4}
+    assert told_at(trials, "rung 1", "rung 2") == [(Point(0.02, 0.03), 0.002)]
+    assert told_at(trials, "rung 1", "rung 3") == []
 
 
 def test_the_last_rung_may_be_the_whole_log_and_no_rung_before_it_is_as_long() -> None:

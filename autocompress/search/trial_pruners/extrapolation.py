@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field as Limits
 
 from autocompress.schema import Frozen
-from autocompress.search.learning_curve import NOTHING, at_the_end, share_left
+from autocompress.search.learning_curve import ENOUGH, NOTHING, Point, at_the_end, share_left
 from autocompress.search.objectives import REFERENCE_QUALITY, Vector, dominates
 from autocompress.search.trial_pruners.trial_pruner import Others, Verdict
 
@@ -32,9 +32,8 @@ class Extrapolation(Frozen):
         """Nobody is stopped while too few trials tell of the level."""
         if mine[0] <= NOTHING:
             return "ship"
-        share = share_left(mine[0], others.at_rung, others.ended, self.quantile)
-        if share is not None:
-            lucky = at_the_end(mine, share)
+        if len(others.told) >= ENOUGH:
+            lucky = at_the_end(mine, share_left(Point(mine[0], others.began), others.told, self.quantile))
             if lucky[0] > -REFERENCE_QUALITY or any(dominates(other, lucky) for other in others.files):
                 return "stop"
         return "ship" if self.finishing and 0 < level == levels - 1 else "go on"

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Protocol, cast
 
 from pydantic import PlainSerializer, PlainValidator
 
+from autocompress.search.learning_curve import Point
 from autocompress.search.named import named
 from autocompress.search.objectives import Vector
 
@@ -17,11 +18,13 @@ Verdict = Literal["go on", "stop", "ship"]
 
 @dataclass(frozen=True)
 class Others:
-    """What other trials showed: at the same rung and after the last rung, by number, and the vectors of all files."""
+    """What other trials showed at the same rung, by number; of those that were trained to the end, what they showed
+    there and what they lost at last; the vectors of all files. `began`: the one-shot loss of the trial itself."""
 
     at_rung: Mapping[int, Vector]
-    ended: Mapping[int, Vector]
+    told: Sequence[tuple[Point, float]]
     files: Sequence[Vector]
+    began: float
 
 
 class TrialPruner(Protocol):

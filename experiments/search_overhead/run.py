@@ -1,0 +1,189 @@
+"""What a search costs beside training, evaluation, export and measurement; and how many more trials two workers run.
+
+    python experiments/search_overhead/run.py             # about 20 minutes on two cores; resumes by part
+    python experiments/search_overhead/run.py profile     # one part: profile, samplers, workers
+
+`profile`: a study of 30 trials on the simulator (**synthetic**) under Python's profiler, its phase of trials by what
+the seconds went to (the landmark's left out); all that is not training, evaluation, export or measurement is overhead,
+the profiler's own cost as well. `samplers`: asking
+and telling with 1,000 trials in SQLite as the search opens it, each with what a real trial stores; medians of `ASKED`
+trials. `workers`: trials over in `MINUTES` by one worker of one thread, by two of one thread each, and by one of two
+threads, all from a warm cache, alternated over `ROUNDS` rounds with a seed per round. Stored: `results.json`.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import json
+import os
+import pstats
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from autocompress import family
+from autocompress.compress.plan import Recovery
+from autocompress.config.compose import compose
+from autocompress.measure.machine import machine
+from autocompress.search import run as search_run
+from autocompress.search.samplers.sampler import PACKAGE, Setting
+from autocompress.search.space import suggest
+from autocompress.search.study import finished, open_storage, open_study
+from autocompress.storage import write_json
+
+HERE = Path(__file__).resolve().parent
+STORED = HERE / "results.json"
+ITEMS = ["search=ads", "tracking.enabled=false", "study.minutes=null"]
+PARTS: dict[str, tuple[str, ...]] = {
+    "training": ("training/fit.py:fit",),
+    "evaluation": ("search/scene.py:rung_quality", "search/files.py:valid_quality"),
+    "export": ("artefact/export.py:export < run_trial", "search/trial.py:ship", "search/trial.py:check_parity"),
+    "measurement": ("search/scene.py:quick",),
+}
+OTHERS: dict[str, tuple[str, ...]] = {
+    "applying the plan": ("search/trial.py:one_shot",),
+    "front files": ("search/ledger.py:trial_ended",),
+    "asking": ("search/space.py:suggest",),
+    "queueing what is to be finished": ("search/finishing.py:queue_finishing",),
+}
+LANDMARKS = "search/opening.py:train_landmarks"
+"""Trained once behind the first trial; its seconds are not the trials'."""
+STORED_TRIALS, ASKED = 1_000, 20
+MINUTES, ROUNDS = 2.0, 2
+WORKERS = {"one of one thread": (1, 1), "two of one thread": (2, 2), "one of two threads": (1, 2)}
+
+
+def profile() -> dict[str, Any]:
+    """Seconds of the phase of trials by what they went to, and the functions that took most of the overhead."""
+    with TemporaryDirectory() as folder:
+        (config,) = compose(
+            [*ITEMS, "study.n_trials=30", f"output={folder}/out", f"study.storage=sqlite:///{folder}/s.db"]
+        )
+        profiler = cProfile.Profile()
+        began = search_run.optimise
+
+        def optimise(*items: Any) -> None:
+            profiler.enable()
+            began(*items)
+            profiler.disable()
+
+        search_run.optimise = optimise
+        try:
+            search_run.search(config)
+        finally:
+            search_run.optimise = began
+    entries: dict[Any, Any] = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
+    whole = seconds("search/optimise.py:optimise", entries) - seconds(LANDMARKS, entries)
+    parts = {part: sum(seconds(name, entries) for name in names) for part, names in PARTS.items()}
+    others = {part: sum(seconds(name, entries) for name in names) for part, names in OTHERS.items()}
+    return {"seconds": whole, "parts": parts, "overhead": 1 - sum(parts.values()) / whole, "of_the_overhead": others}
+
+
+def seconds(name: str, entries: dict[Any, Any]) -> float:
+    """Of `file:function`, with what it calls; with ` < caller`, of its calls from there alone."""
+    place, _, caller = name.partition(" < ")
+    file, function = place.split(":")
+    rows = [row for key, row in entries.items() if key[0].endswith(file) and key[2] == function]
+    if caller:
+        return sum(call[3] for row in rows for by, call in row[4].items() if by[2] == caller)
+    return sum(row[3] for row in rows)
+
+
+def samplers() -> dict[str, Any]:
+    """Median seconds to ask (all parameters of a plan) and to tell, by sampler, with many trials stored."""
+    found = {}
+    for kind in (name for name in family.members(PACKAGE) if name != "grid"):
+        with TemporaryDirectory() as folder:
+            found[kind] = asked(kind, f"sqlite:///{folder}/s.db")
+        print(kind, found[kind], flush=True)
+    return found
+
+
+def asked(kind: str, url: str) -> dict[str, float]:
+    """Of one sampler, over `ASKED` trials."""
+    (config,) = compose([*ITEMS, f"study.sampler={kind}", f"study.storage={url}"])
+    settings, spaces, shape = config.study, config.search_spaces, config.teacher.shape
+    study = open_study(open_storage(url), "s", settings.model_copy(update={"recipes": ()}), spaces, {})
+    draw, stages = np.random.default_rng(0), [Recovery(data_share=0.1), Recovery()]
+    source = optuna.create_study(directions=["minimize"] * 3, sampler=optuna.samplers.RandomSampler(seed=0))
+    study.set_user_attr("teacher_bytes", 10_000_000)
+
+    def facts(vector: list[float]) -> dict[str, Any]:
+        rungs = [{"rung": f"rung {i}", "quality": -vector[0], "vector": vector, "seconds": 1.0} for i in range(3)]
+        belief = {"arm": "none", "values": {"none": 0.1}, "context": [1.0, 0, 0, 0, 1, 0.5]}
+        return {"rungs": rungs, "quality": {"click": {"auc": 0.8}}, "words": "a plan", "bandit": belief}
+
+    for number in range(STORED_TRIALS):
+        trial = source.ask()
+        plan = suggest(trial, spaces, shape, stages)
+        vector = [abs(draw.normal()) * 0.01, 5 + draw.random(), -draw.random()]
+        made = {**facts(vector), "plan": plan.model_dump(mode="json")}
+        stopped = number % 3 == 0
+        study.add_trial(
+            optuna.trial.create_trial(
+                state=TrialState.PRUNED if stopped else TrialState.COMPLETE,
+                values=None if stopped else vector,
+                params=trial.params,
+                distributions=trial.distributions,
+                user_attrs=made,
+                constraints={"stopped": 1.0} if stopped else {},
+            )
+        )
+    study.sampler = settings.sampler.build(Setting(spaces, 1, None, None))
+    times: dict[str, list[float]] = {"ask": [], "store": [], "tell": []}
+    for _ in range(ASKED):
+        start = time.perf_counter()
+        trial = study.ask()
+        plan = suggest(trial, spaces, shape, stages)
+        times["ask"].append(time.perf_counter() - start)
+        vector = [abs(draw.normal()) * 0.01, 5 + draw.random(), -draw.random()]
+        start = time.perf_counter()
+        for name, value in {**facts(vector), "plan": plan.model_dump(mode="json")}.items():
+            if name != "bandit":
+                trial.set_user_attr(name, value)
+        times["store"].append(time.perf_counter() - start)
+        start = time.perf_counter()
+        study.tell(trial, vector)
+        times["tell"].append(time.perf_counter() - start)
+    return {name: statistics.median(each) for name, each in times.items()}
+
+
+def workers() -> list[dict[str, Any]]:
+    """Trials over, complete or stopped, in the same minutes."""
+    rows = []
+    for seed in range(ROUNDS + 1):  # the first round fills the cache
+        for name, (several, threads) in WORKERS.items():
+            with TemporaryDirectory() as folder:
+                items = [*ITEMS, f"study.seed={seed}", f"study.minutes={MINUTES}", "study.n_trials=null"]
+                items += [f"execution.n_workers={several}", f"execution.threads={threads}", "study.name=s"]
+                items = [item for item in items if item != "study.minutes=null"]
+                storage = f"sqlite:///{folder}/s.db"
+                command = [sys.executable, "-m", "autocompress", *items, f"study.storage={storage}"]
+                subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, env=dict(os.environ))
+                over = len(finished(optuna.load_study(study_name="s", storage=open_storage(storage))))
+            rows.append({"workers": name, "seed": seed, "trials": over})
+            print(rows[-1], flush=True)
+    return rows
+
+
+def main(wanted: list[str]) -> None:
+    """Runs the parts that are not stored yet."""
+    stored: dict[str, Any] = json.loads(STORED.read_text()) if STORED.exists() else {"machine": machine()}
+    for part in (profile, samplers, workers):
+        name = part.__name__
+        if name not in stored and (not wanted or name in wanted):
+            stored[name] = part()
+            write_json(STORED, stored)
+            print(name, json.dumps(stored[name])[:2000], flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

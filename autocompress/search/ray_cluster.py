@@ -16,6 +16,8 @@ from typing import Any
 from autocompress.errors import UserError
 from autocompress.search.settings import RayCluster
 
+KNOCK_SECONDS = 5.0
+
 
 @contextmanager
 def connected(settings: RayCluster) -> Iterator[None]:
@@ -27,14 +29,22 @@ def connected(settings: RayCluster) -> Iterator[None]:
         raise UserError("execution=ray: Ray is not installed: pip install 'autocompress[ray]'") from error
     local: dict[str, Any] = {"include_dashboard": False} if settings.address is None else {}
     try:
+        _knock(settings.address)
         ray.init(settings.address, log_to_driver=False, configure_logging=False, **local)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"execution.ray.address={settings.address}: no Ray cluster answers there: {reason}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """`OSError` where nobody listens at `host:port`: Ray itself would try for minutes."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
 
 
 def threads_of_cluster() -> int:

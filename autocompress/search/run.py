@@ -61,7 +61,7 @@ def _search(config: SearchConfig) -> int:
     cache, cluster = config.cache.expanduser(), config.execution.ray
     here = os.cpu_count() or 1
     threads = config.execution.threads or (here if cluster is None else threads_of_cluster())
-    torch.set_num_threads(min(threads, here))
+    torch.set_num_threads(max(1, min(threads, here)))
     check_writable("cache", cache)
     check_writable("output", config.output)
     check(config.tracking)

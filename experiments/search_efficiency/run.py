@@ -148,20 +148,24 @@ def plot(cells: list[Cell]) -> None:
 def main(asked: list[str]) -> None:
     """Runs what is not stored yet."""
     stored: dict[str, Any] = json.loads(STORED.read_text()) if STORED.exists() else {"machine": machine(), "cells": []}
-    for way in (each for each in WAYS if not asked or each in asked):
-        for seed in range(SEEDS):
-            there = {each["log"] for each in stored["cells"] if (each["way"], each["seed"]) == (way, seed)}
-            missing = [log for log in LOGS if log not in there]
-            with ThreadPoolExecutor() as pool:
-                found = pool.map(
-                    lambda log, way=way, seed=seed: cell(log, way, seed, list(LOGS).index(log), MINUTES), missing
-                )
-                stored["cells"] += list(found)
-            stored["summary"] = summary(stored["cells"])
-            write_json(STORED, stored)
-            for each in stored["cells"][-len(missing) :] if missing else []:
-                print(each["log"], way, seed, each["trials"], len(each["files"]), volumes(each)[-1], flush=True)
-            plot(stored["cells"])
+    wanted = [(seed, way) for seed in range(SEEDS) for way in WAYS if not asked or way in asked]
+    for seed, way in wanted:
+        there = {each["log"] for each in stored["cells"] if (each["way"], each["seed"]) == (way, seed)}
+        missing = [log for log in LOGS if log not in there]
+        if not missing:
+            continue
+
+        def run(log: str, way: str = way, seed: int = seed) -> Cell:
+            return cell(log, way, seed, list(LOGS).index(log), MINUTES)
+
+        with ThreadPoolExecutor() as pool:
+            found = list(pool.map(run, missing))
+        stored["cells"] += found
+        stored["summary"] = summary(stored["cells"])
+        write_json(STORED, stored)
+        for each in found:
+            print(each["log"], way, seed, each["trials"], len(each["files"]), volumes(each)[-1], flush=True)
+        plot(stored["cells"])
 
 
 if __name__ == "__main__":

@@ -77,9 +77,9 @@ def test_workers_that_the_cluster_has_no_room_for_are_refused_in_one_line(
 
 
 def test_a_cluster_that_does_not_answer_is_named_in_one_line(tmp_path: Path, cache: Path) -> None:
-    done = small.run(tmp_path, cache, *small.OVERRIDES, "execution=ray", "execution.ray.address=auto")
+    done = small.run(tmp_path, cache, *small.OVERRIDES, "execution=ray", "execution.ray.address=127.0.0.1:1")
     assert done.returncode == 2
-    assert "execution.ray.address=auto: no Ray cluster answers there" in done.stderr
+    assert "execution.ray.address=127.0.0.1:1: no Ray cluster answers there" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
@@ -97,7 +97,7 @@ print(prepare(config.data, config.cleaning, Path(sys.argv[2]), encoding=on_ray).
 
 
 def test_a_log_that_ray_data_encodes_gives_the_same_store(cluster: Any, tmp_path: Path) -> None:
-    items = ["search=personalized", "data.rows=300000"]
+    items = ["search=personalized", "data.users=20000"]
     (config,) = compose(items)
     here = prepare(config.data, config.cleaning, tmp_path / "here")
     node = cluster.add_node(num_cpus=2)

@@ -67,6 +67,7 @@ class Story:
     ended: Step
     constrained: Step
     again: Step
+    bounded: Step
 
 
 def step(folder: Path, printed: str) -> Step:
@@ -114,7 +115,8 @@ def story(folder: Path) -> Story:
     largest = max(point.model_bytes for point in ended.front.points)
     constrained = search(f"study.n_trials={TRIALS}", f"constraints.max_bytes={largest - 1}")
     again = search(f"study.n_trials={TRIALS}", f"constraints.max_bytes={largest - 1}")
-    return Story(clock, nothing, failed, ended, constrained, again)
+    bounded = search(f"study.n_trials={TRIALS}", "+constraints.latency.p99_7=0.0001")
+    return Story(clock, nothing, failed, ended, constrained, again, bounded)
 
 
 def test_a_study_without_time_for_a_trial_says_so_and_leaves_the_test_split_closed(story: Story) -> None:
@@ -194,6 +196,21 @@ def test_the_members_of_the_front_have_their_files_in_mlflow(story: Story, folde
 def test_the_same_constraint_again_changes_nothing(story: Story) -> None:
     assert f"is finished: {TRIALS} trials" in story.again.printed
     assert story.again.front == story.constrained.front
+
+
+def test_under_a_bound_that_no_file_keeps_there_is_a_front_and_the_reason(story: Story) -> None:
+    """The latency is one that nobody had asked for while the files were made."""
+    front = story.bounded.front
+    assert front.state == "ended"
+    assert front.points
+    assert not any(point.feasible for point in front.points)
+    (why,) = (each for each in front.warnings if "binds" in each)
+    assert "No file keeps every constraint, and latency.p99_7 binds (latency.p99_7=0.0001 by 0 of" in why
+    assert "Nearest: trial" in why
+    assert " ".join(why.split()[:6]) in " ".join(story.bounded.printed.split())
+    measured = story.bounded.attributes["latencies"]
+    assert {Path(point.artefact).name for point in front.points} <= set(measured)
+    assert all(each["p99_7"] > 0.0001 for each in measured.values())
 
 
 def test_an_output_without_the_files_of_the_study_is_named_and_not_given_an_empty_front(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from autocompress.measure.bootstrap import auc
 from autocompress.measure.quality import Metric, drop
 from autocompress.search.files import Known
 from autocompress.search.latencies import LATENCIES
+from autocompress.search.learning_curve import FINISHES
 from autocompress.search.objectives import REFERENCE_QUALITY, Vector, dominates, front, hypervolume, vector
 from autocompress.search.scene import Quick
 from autocompress.search.settings import Constraints
@@ -84,6 +85,8 @@ class Finished:
     broken: Violations
     trained_parameters: int | None = None
     training_seconds: float | None = None
+    superseded: bool = False
+    """Whether another trial finished this one's plan and lost no more: they differ in the noise of latency alone."""
 
     @property
     def feasible(self) -> bool:
@@ -126,7 +129,15 @@ def read_finished(
                 *_recovery(attributes.get("rungs", [])),
             )
         )
-    return result
+    twins = {trial.user_attrs[FINISHES]: trial.number for trial in trials if FINISHES in trial.user_attrs}
+    by_number = {trial.number: trial for trial in result}
+    return [
+        replace(trial, superseded=_is_no_worse(by_number.get(twins.get(trial.number, -1)), trial)) for trial in result
+    ]
+
+
+def _is_no_worse(twin: Finished | None, trial: Finished) -> bool:
+    return twin is not None and twin.vector[0] <= trial.vector[0] and (twin.feasible or not trial.feasible)
 
 
 def _recovery(rungs: Sequence[dict[str, Any]]) -> tuple[int | None, float | None]:
@@ -149,7 +160,8 @@ def require_files(trials: Sequence[FrozenTrial], folder: Path) -> None:
 
 def front_members(finished: Sequence[Finished]) -> list[Finished]:
     """The front: of the feasible trials, or of all where none is feasible; by rising bytes."""
-    candidates = [trial for trial in finished if trial.feasible] or list(finished)
+    there = [trial for trial in finished if not trial.superseded]
+    candidates = [trial for trial in there if trial.feasible] or there
     # what lost more than the reference point adds nothing to the hypervolume, however small it is
     candidates = [trial for trial in candidates if -trial.vector[0] > REFERENCE_QUALITY] or candidates
     return [candidates[index] for index in front([trial.vector for trial in candidates])]
@@ -158,7 +170,8 @@ def front_members(finished: Sequence[Finished]) -> list[Finished]:
 def drop_dominated(finished: Sequence[Finished], members: Sequence[Finished]) -> None:
     """Removes bundles that are neither on the front nor on the front without constraints."""
     kept = {trial.known.bundle.folder for trial in members}
-    kept |= {finished[index].known.bundle.folder for index in front([trial.vector for trial in finished])}
+    there = [trial for trial in finished if not trial.superseded]
+    kept |= {there[index].known.bundle.folder for index in front([trial.vector for trial in there])}
     # a set, because equal plans share a bundle
     for folder in {trial.known.bundle.folder for trial in finished} - kept:
         # renamed first: a process that is killed in the middle leaves no bundle with files missing

@@ -18,13 +18,14 @@ from autocompress.measure.catalogue import catalogue_of
 from autocompress.measure.group_metrics import PerGroup
 from autocompress.measure.quality import quality
 from autocompress.search.config import SearchConfig
-from autocompress.search.objectives import Vector, vector
+from autocompress.search.objectives import REFERENCE_QUALITY, Vector, vector
 from autocompress.search.opening import scene_of
 from autocompress.search.results import mean_quality
 from autocompress.search.scene import Scene
 
 Quality = dict[str, dict[str, float]]
 THREADS = 1
+FAR = -2 * REFERENCE_QUALITY
 
 
 def opened(config: SearchConfig, folder: Path, *, whole_log: bool) -> Scene:
@@ -55,10 +56,15 @@ def quality_on_test(bundle: Bundle, scene: Scene) -> Quality:
     return found
 
 
-def judged(files: list[tuple[float, Bundle]], scene: Scene) -> list[tuple[float, Vector]]:
-    """(seconds, vector) of finished files: quality on the test split, latency measured once more, after the search."""
+def judged(files: list[tuple[float, Bundle, float]], scene: Scene) -> list[tuple[float, Vector]]:
+    """(seconds, vector) of finished files: quality on the test split, latency measured once more, after the search.
+
+    Files come with their loss on the validation split: what lost more than `FAR` there is left out, it adds nothing.
+    """
     teacher, metric, found = quality_on_test(scene.teacher_file, scene), scene.goal.metric, []
-    for seconds, bundle in files:
+    for seconds, bundle, loss in files:
+        if loss > FAR:
+            continue
         change = mean_quality(quality_on_test(bundle, scene), teacher, metric)
         quick = scene.quick(bundle.model, between(scene.dataset.encoder, bundle.encoder()))
         found.append((seconds, vector(change, bundle.model_bytes, quick.speedup)))

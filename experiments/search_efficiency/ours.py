@@ -57,14 +57,14 @@ def main(found: str, started: str, way: str, *items: str) -> None:
     scene = opened(config, folder, whole_log=False)
     trials = optuna.load_study(study_name="study", storage=open_storage(storage)).trials
     files = [
-        (each.datetime_complete.timestamp() - float(started), open_bundle(folder / "artefacts" / name))
+        (each.datetime_complete.timestamp() - float(started), open_bundle(folder / "artefacts" / name), each.values[0])
         for each in trials
         if each.state is TrialState.COMPLETE and each.datetime_complete is not None
         for name in [each.user_attrs["artefact"]]
     ]
     front = json.loads((folder / "front.json").read_text())
     facts = {"trials": len(trials), "teacher_bytes": scene.teacher_file.model_bytes, "bandit": front.get("bandit")}
-    write_json(Path(found), {**facts, "files": judged(files, scene)})
+    write_json(Path(found), {**facts, "shipped": len(files), "files": judged(files, scene)})
 
 
 if __name__ == "__main__":

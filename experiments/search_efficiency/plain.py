@@ -61,7 +61,7 @@ def main(found: str, started: str, way: str, *items: str) -> None:
     on_valid = valid_quality(scene.teacher_file, dataset, THREADS, scene.catalogue)
     fresh, training = way.endswith(RANDOM_WEIGHTS), config.teacher.training
     rates = {name: getattr(training, name) for name in ("learning_rate", "embedding_learning_rate") if fresh}
-    files: list[tuple[float, Bundle]] = []
+    files: list[tuple[float, Bundle, float]] = []
 
     def objective(trial: optuna.Trial) -> Vector:
         plan = suggest(trial, config.search_spaces, scene.shape, [recovery(config, fresh=fresh)])
@@ -74,7 +74,7 @@ def main(found: str, started: str, way: str, *items: str) -> None:
         bundle = ship(model, plan, records, scene, config.study.seed, "whole log")
         quick = scene.quick(bundle.model, model.bank.numbering)
         change = mean_quality(valid_quality(bundle, dataset, THREADS, scene.catalogue), on_valid, scene.goal.metric)
-        files.append((time.time() - float(started), bundle))
+        files.append((time.time() - float(started), bundle, -change))
         return vector(change, bundle.model_bytes, quick.speedup)
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -88,7 +88,7 @@ def main(found: str, started: str, way: str, *items: str) -> None:
     study.optimize(objective, timeout=60 * config.study.minutes - (time.time() - float(started)), catch=(Exception,))
     failed = [trial.number for trial in study.trials if trial.state is optuna.trial.TrialState.FAIL]
     facts = {"trials": len(study.trials), "failed": len(failed), "teacher_bytes": scene.teacher_file.model_bytes}
-    write_json(Path(found), {**facts, "files": judged(files, scene)})
+    write_json(Path(found), {**facts, "shipped": len(files), "files": judged(files, scene)})
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ def main(asked: list[str]) -> None:
         stored["summary"] = summary(stored["cells"])
         write_json(STORED, stored)
         for each in found:
-            print(each["log"], way, seed, each["trials"], len(each["files"]), volumes(each)[-1], flush=True)
+            print(each["log"], way, seed, each["trials"], each["shipped"], volumes(each)[-1], flush=True)
         plot(stored["cells"])
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from mlflow import MlflowClient
@@ -208,7 +208,7 @@ def test_under_a_bound_that_no_file_keeps_there_is_a_front_and_the_reason(story:
     assert "No file keeps every constraint, and latency.p99_7 binds (latency.p99_7=0.0001 by 0 of" in why
     assert "Nearest: trial" in why
     assert " ".join(why.split()[:6]) in " ".join(story.bounded.printed.split())
-    measured = story.bounded.attributes["latencies"]
+    measured = cast(dict[str, dict[str, float]], story.bounded.attributes["latencies"])
     assert {Path(point.artefact).name for point in front.points} <= set(measured)
     assert all(each["p99_7"] > 0.0001 for each in measured.values())
 

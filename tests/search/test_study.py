@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import optuna
 import pytest
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
 
+from autocompress.artefact.bundle import Bundle
 from autocompress.errors import UserError
-from autocompress.search.results import in_force, require_files
+from autocompress.search.files import Known
+from autocompress.search.results import Finished, front_members, in_force, require_files
+from autocompress.search.scene import Quick
 from autocompress.search.settings import Constraints, StudySettings
 from autocompress.search.study import OBJECTIVES, check_storage, open_storage, open_study, reopen
 
@@ -82,3 +86,16 @@ def test_constraints_in_force_are_those_that_are_set() -> None:
     assert in_force(Constraints(max_bytes=1000, auc_drop=0.0)) == {"max_bytes": 1000.0, "auc_drop": 0.0}
     assert in_force(Constraints(drop={"click": 0.001})) == {"drop.click": 0.001}
     assert in_force(Constraints(latency={"p99_64": 2.0})) == {"latency.p99_64": 2.0}
+
+
+def test_a_file_whose_plan_another_trial_finished_as_well_or_better_leaves_the_front() -> None:
+    known = Known("trial", "", cast(Bundle, None), {}, Quick(1.0, 2.0))
+
+    def trial(number: int, loss: float, size: float, *, superseded: bool) -> Finished:
+        return Finished(number, 0.0, (loss, size, -0.5), known, {}, {}, superseded=superseded)
+
+    faster_by_noise = replace(trial(1, 0.01, 5.0, superseded=True), vector=(0.01, 5.0, -0.6))
+    trials = [faster_by_noise, trial(2, 0.004, 5.0, superseded=False), trial(3, 0.001, 6.0, superseded=False)]
+    assert [member.number for member in front_members(trials)] == [2, 3]
+    everyone = [replace(each, superseded=False) for each in trials]
+    assert [member.number for member in front_members(everyone)] == [1, 2, 3]

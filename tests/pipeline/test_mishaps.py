@@ -230,7 +230,7 @@ def test_a_study_is_not_resumed_under_its_name_with_another_seed(
     name = story.ended.front.study
     assert main([*WHOLE, f"study.name={name}", "study.seed=7"]) == 2
     assert f"study.name={name}: that study has other data" in capsys.readouterr().err
-    assert small.front(Path()) == story.again.front
+    assert small.front(Path()) == story.bounded.front
 
 
 @pytest.mark.parametrize("key", ["tracking.uri", "study.storage"])

@@ -21,8 +21,9 @@ from autocompress.search.learning_curve import (
     share_left,
     told_at,
     vectors_at,
+    vectors_of_files,
 )
-from autocompress.search.objectives import Vector, beyond, front, volume
+from autocompress.search.objectives import beyond, front, volume
 
 LATEST = 200
 """Plans that are looked at, of those that may be finished: a look takes a tenth of a millisecond."""
@@ -57,14 +58,15 @@ def most_promising(
     """The trial of `open_ones` whose finishing adds most hypervolume per second; None where none adds any."""
     if not open_ones:
         return None
-    numbers, vectors = [trial.number for trial in complete], [_vector(trial) for trial in complete]
-    members = {numbers[place]: vectors[place] for place in front(vectors)}
+    vectors = vectors_of_files(complete)
+    numbers = list(vectors)
+    members = {numbers[place]: vectors[numbers[place]] for place in front(list(vectors.values()))}
     reference = beyond(list(members.values()))
     told = {rung: told_at(complete, rung, last) for rung in {reached(trial) for trial in open_ones}}
     began, now = vectors_at(complete, ONE_SHOT), volume(list(members.values()), reference)
     best, highest = None, 0.0
     for trial in open_ones[-LATEST:]:
-        mine = _vector(trial)
+        mine = vectors[trial.number]
         if mine[0] <= NOTHING:
             continue
         share = share_left(Point(mine[0], began[trial.number][0]), told[reached(trial)], quantile)
@@ -74,10 +76,6 @@ def most_promising(
         if rate > highest:
             best, highest = trial, rate
     return best
-
-
-def _vector(trial: FrozenTrial) -> Vector:
-    return (trial.values[0], trial.values[1], trial.values[2])
 
 
 def _seconds_to_finish(trial: FrozenTrial, rows: Sequence[int]) -> float:

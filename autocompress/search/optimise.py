@@ -16,7 +16,7 @@ from autocompress.search.judging import Judging
 from autocompress.search.latencies import LATENCIES, measured
 from autocompress.search.learning_curve import FINISHES, rung_name
 from autocompress.search.ledger import Ledger
-from autocompress.search.objectives import Vector, vector
+from autocompress.search.objectives import REFERENCE, Vector, vector
 from autocompress.search.opening import train_landmarks
 from autocompress.search.recoveries import recoveries, rows_of
 from autocompress.search.results import Violations, front_members, mean_quality, violations
@@ -155,7 +155,7 @@ def run_trials(
         books.show.rung(trial.number, "file", -values[0])
         for name, value in broken.items():
             trial.set_constraint(name, value)
-        trial.set_constraint("reference", judging.beyond_reference(values[0], outcome.rungs[-1]["rung"]))
+        trial.set_constraint(REFERENCE, judging.beyond_reference(values[0], outcome.rungs[-1]["rung"]))
         return outcome, judging.shortfall, values
 
     def objective(trial: optuna.Trial) -> Vector:

@@ -55,10 +55,10 @@ def run_trial(
     """Runs a plan as far as `judge` lets it; nothing of a stopped trial stays on disk.
 
     `judge("gate", ...)` sees the plan on the teacher's weights at the teacher's own quality, `judge("one-shot", ...)`
-    its quality before training, `judge("rung i", ...)` after stage i but the last; a trial that is to be shipped while
-    it has not every transform goes on. The first stage is rung `first` of the study. Rung quality comes from the file
-    exported at that point, what is drawn from `seed`. Training can hurt (a log that is bound by noise overfits on its
-    second epoch), so what is judged and shipped is the best of the states that have every transform; the bundle's
+    its quality before training, `judge("rung i", ...)` after stage i but the last; a trial that is to be shipped
+    while it has not every transform goes on. The first stage is rung `first` of the study. Rung quality comes from the
+    file exported at that point, what is drawn from `seed`. Training can hurt (a log that is bound by noise overfits on
+    its second epoch), so what is judged and shipped is the best of the states that have every transform; the bundle's
     lineage names its rung. Raises `RuntimeError` where torch and the final file disagree.
     """
     outcome, started = Outcome(), time.perf_counter()

@@ -17,13 +17,14 @@ RIDGE = 1e-3
 """Of the head's refit, as a share of the mean feature energy."""
 
 
-def inherit(teacher: Recommender, shape: Shape, context: Context) -> Recommender:
+def inherit(teacher: Recommender, shape: Shape, context: Context, logits: torch.Tensor | None = None) -> Recommender:
     """A model of `shape`, as near to `teacher` as slices of its weights come.
 
     Embedding dimensions of a field are chosen by energy (frequency x squared value) times the weights that read them,
     tower units by the norm of their weights, cross layers are the first ones, low ranks come from an SVD. Where
-    anything was cut, a linear head is refitted to the teacher's logits on `context.ids` by ridge regression; a head
-    with towers of its own takes over the weights of the features that stay, where it reads the same ones.
+    anything was cut, a linear head is refitted to the teacher's logits on `context.ids` by ridge regression (`logits`,
+    float32 (n, tasks), where somebody has them already); a head with towers of its own takes over the weights of the
+    features that stay, where it reads the same ones.
 
     Raises `ValueError` where `shape` is larger than the teacher in any direction: nothing to inherit there.
     """
@@ -38,7 +39,8 @@ def inherit(teacher: Recommender, shape: Shape, context: Context) -> Recommender
             else:
                 cast(HeadPart, head).inherit(old_head, features)
         if isinstance(head, nn.Linear) and _widths(teacher.dense) != _widths(student.dense):
-            _refit_head(teacher, student, head, context)
+            wanted = teacher.eval()(context.ids, context.numbers) if logits is None else logits
+            _refit_head(student, head, context, wanted)
     return student
 
 
@@ -97,17 +99,14 @@ def _strongest(energy: torch.Tensor, count: int) -> list[int]:
     return sorted(energy.topk(count).indices.tolist())
 
 
-def _refit_head(teacher: Recommender, student: Recommender, head: nn.Linear, context: Context) -> None:
+def _refit_head(student: Recommender, head: nn.Linear, context: Context, wanted: torch.Tensor) -> None:
     features: list[torch.Tensor] = []
     hook = head.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0]))
-    teacher.eval()
-    student.eval()
-    student(context.ids, context.numbers)
+    student.eval()(context.ids, context.numbers)
     hook.remove()
-    wanted = teacher(context.ids, context.numbers)
-    design = torch.cat([features[0], torch.ones(len(wanted), 1)], dim=1).double()
-    gram = design.T @ design
+    design = torch.cat([features[0], torch.ones(len(wanted), 1)], dim=1)
+    gram = (design.T @ design).double()
     gram.diagonal().add_(RIDGE * gram.diagonal().mean())
-    solution = torch.linalg.solve(gram, design.T @ wanted.double()).float()
+    solution = torch.linalg.solve(gram, (design.T @ wanted).double()).float()
     head.weight.copy_(solution[:-1].T)
     head.bias.copy_(solution[-1])

@@ -61,6 +61,10 @@ class Dataset:
     schema: Schema
     rows: dict[str, int]
 
+    def __hash__(self) -> int:
+        """Of the digest, which stands for all the rest."""
+        return hash(self.digest)
+
     def inputs(self, split: Split) -> Inputs:
         """What models read."""
         return Inputs(self.ids(split), self._optional("numbers", split))

@@ -6,6 +6,7 @@ import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,7 @@ def _vector(known: Known, teacher: Known, metric: Metric) -> Vector:
     return vector(mean_quality(known.quality, teacher.quality, metric), known.bundle.model_bytes, known.quick.speedup)
 
 
+@lru_cache(maxsize=2)
 def bayes_auc(dataset: Dataset, split: Split) -> dict[str, float] | None:
     """AUC of the true probabilities on a split, per task: no model can do better. None of a real log."""
     truth = dataset.truth(split)

@@ -83,6 +83,13 @@ class Scene:
         return Context(self.dataset.schema, self.dataset.counts, ids, labels, numbers)
 
     @cached_property
+    @torch.no_grad()
+    def context_logits(self) -> torch.Tensor:
+        """The teacher's, float32 (n, tasks), on that sample."""
+        logits: torch.Tensor = self.teacher.weights.model.eval()(self.context.ids, self.context.numbers)
+        return logits
+
+    @cached_property
     def arithmetic(self) -> Arithmetic:
         """Float32, as this machine is fastest at it."""
         return fastest(self.cache).exact

@@ -136,7 +136,7 @@ def start(shape: Shape, scene: Scene) -> Recommender:
         model = copy.deepcopy(scene.teacher.weights.model)
         model.dense = without_batch_norms(model.dense, model.bank.layout.width)
         return model
-    return inherit(scene.teacher.weights.model, shape, scene.context)
+    return inherit(scene.teacher.weights.model, shape, scene.context, scene.context_logits)
 
 
 def reshaped(model: Recommender, now: Shape, then: Shape, context: Context) -> Recommender:

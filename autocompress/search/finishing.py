@@ -24,28 +24,28 @@ from autocompress.search.learning_curve import (
     vectors_of_files,
 )
 from autocompress.search.objectives import beyond, front, volume
+from autocompress.search.trial_pruners.trial_pruner import Finishing
 
 LATEST = 200
 """Plans that are looked at, of those that may be finished: a look takes a tenth of a millisecond."""
 
 
-def queue_finishing(study: optuna.Study, last: str, rows: Sequence[int], share_of_time: float, quantile: float) -> bool:
+def queue_finishing(study: optuna.Study, last: str, rows: Sequence[int], finishing: Finishing) -> bool:
     """Queues the trial that finishes the most promising plan; False where none is, or finishing has had its share.
 
-    `last` is the name of the last rung, `rows` are the training rows at each; `share_of_time` of the trials' seconds
-    may go to finishing, and a plan is hoped to keep the `quantile` of the shares of loss that others kept.
+    `last` is the name of the last rung, `rows` are the training rows at each.
     """
     trials = study.get_trials(deepcopy=False)
     over = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
     seconds = [_seconds(trial) for trial in over]
     spent = sum(each for each, trial in zip(seconds, over, strict=True) if FINISHES in trial.user_attrs)
     under_way = [t for t in trials if FINISHES in t.user_attrs and not t.state.is_finished()]
-    if under_way or spent > share_of_time * sum(seconds):
+    if under_way or spent > finishing.share_of_time * sum(seconds):
         return False
     taken = {trial.user_attrs[FINISHES] for trial in trials if FINISHES in trial.user_attrs}
     complete = [trial for trial in over if trial.state is TrialState.COMPLETE]
     open_ones = [trial for trial in complete if trial.number not in taken and reached(trial) != last]
-    chosen = most_promising(open_ones, complete, last, rows, quantile)
+    chosen = most_promising(open_ones, complete, last, rows, finishing.quantile)
     if chosen is None:
         return False
     study.enqueue_trial(chosen.params, user_attrs={FINISHES: chosen.number})

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from autocompress.search.objectives import TIES, Vector
+from autocompress.search.objectives import REFERENCE_QUALITY, TIES, Vector
 
-ENOUGH, NEAREST = 4, 8
-"""Trials that must have shown a rung and the end before anything is said of it, and those that are asked."""
+ENOUGH = 4
+"""Trials that must have shown a rung and the end before a trial is stopped there."""
+PRIOR, PRIOR_SPREAD, NOISE = np.array([0.0, 1.5, 0.0]), np.array([0.3, 1.0, 0.2]), 0.25
+"""Of the logarithm of the share of loss that is left at the end: what is expected of its offset and of its slopes over
+the logarithms of `kept` and of the loss, how sure, and how far single trials lie from the plane."""
 NOTHING = 2 * TIES[0]
 """A loss of which nothing that would count can be recovered."""
 FINISHES = "finishes"
@@ -48,20 +52,27 @@ class Point(NamedTuple):
 
 
 def share_left(mine: Point, told: Sequence[tuple[Point, float]], quantile: float) -> float:
-    """The share of its loss that a trial will keep to the end: the quantile over the `NEAREST` trials that were most
-    like it at the rung, in what they had lost and in what training had kept of it.
+    """The quantile of the share of its loss that a trial will keep to the end, at most 1.
 
-    `told` holds what trials showed at the rung, and their loss at the end. While fewer than `ENOUGH` tell, training is
-    thought to keep the same share once more.
+    `told` holds what trials showed at the rung, and their loss at the end. A Bayesian linear regression (Bishop,
+    "Pattern Recognition and Machine Learning", 2006, section 3.3): what a first training does to a loss a longer one
+    does again, how often is learned, and while nobody tells it is `PRIOR`.
     """
-    if len(told) < ENOUGH or mine.loss <= 0:
-        return mine.kept
+    if mine.loss <= 0:
+        return 1.0
+    points = np.array([_told_by(point) for point, _ in told]).reshape(-1, len(PRIOR))
+    shares = np.array([min(1.0, max(end, TIES[0]) / point.loss) for point, end in told])
+    belief = np.diag(1 / np.square(PRIOR_SPREAD))
+    precision = belief + points.T @ points / NOISE**2
+    weights = np.linalg.solve(precision, belief @ PRIOR + points.T @ np.log(shares) / NOISE**2)
+    asked = np.array(_told_by(mine))
+    spread = math.sqrt(NOISE**2 + asked @ np.linalg.solve(precision, asked))
+    return min(1.0, math.exp(asked @ weights + spread * NormalDist().inv_cdf(quantile)))
 
-    def unlike(each: tuple[Point, float]) -> float:
-        return abs(math.log(each[0].loss / mine.loss)) + abs(math.log(each[0].kept / mine.kept))
 
-    nearest = sorted(told, key=unlike)[:NEAREST]
-    return float(np.quantile([min(1.0, max(0.0, end) / point.loss) for point, end in nearest], quantile))
+def _told_by(point: Point) -> tuple[float, float, float]:
+    """What the logarithm of the share is linear in."""
+    return 1.0, math.log(point.kept), math.log(max(point.loss, TIES[0]) / -REFERENCE_QUALITY)
 
 
 def told_at(trials: Sequence[FrozenTrial], rung: str, last: str) -> list[tuple[Point, float]]:

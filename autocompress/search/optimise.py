@@ -24,7 +24,6 @@ from autocompress.search.scene import Scene
 from autocompress.search.space import suggest
 from autocompress.search.study import finished, reopen
 from autocompress.search.trial import Outcome, run_trial
-from autocompress.search.trial_pruners.extrapolation import Extrapolation
 
 FAILURES_IN_A_ROW = 3
 
@@ -118,7 +117,7 @@ def run_trials(
 
     A trial that raises is told as failed and the study goes on; after `FAILURES_IN_A_ROW` the last error is raised.
     """
-    limit, pruner = config.study.n_trials, config.study.trial_pruner
+    limit, finishing = config.study.n_trials, config.study.trial_pruner.finishes
     failures: list[Exception] = []
     rows = scene.dataset.rows["train"]
     whole = recoveries(config.study.rungs, rows, scene.mask_ids)
@@ -182,9 +181,8 @@ def run_trials(
             raise failures[-1]
         if is_spent(config, study, books):
             study.stop()
-        elif isinstance(pruner, Extrapolation) and pruner.finishing and len(whole) > 1:
-            seen = rows_of(config.study.rungs, rows)
-            queue_finishing(study, rung_name(len(whole)), seen, pruner.finishing, pruner.quantile)
+        elif finishing is not None and len(whole) > 1:
+            queue_finishing(study, rung_name(len(whole)), rows_of(config.study.rungs, rows), finishing)
 
     study.optimize(objective, callbacks=[ended], catch=(Exception,))
 

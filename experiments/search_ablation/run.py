@@ -26,7 +26,18 @@ from run import at, cell, volumes  # noqa: E402  it stands in the folder beside 
 
 STORED = HERE / "results.json"
 MINUTES, SEEDS = 3.0, 2
-SAMPLERS = ("tpe", "nsga2", "nsga3", "gp", "random", "epsilon_greedy", "ucb1", "thompson", "linucb")
+SAMPLERS = (
+    "tpe",
+    "{kind: tpe, multivariate: true}",
+    "nsga2",
+    "nsga3",
+    "gp",
+    "random",
+    "epsilon_greedy",
+    "ucb1",
+    "thompson",
+    "linucb",
+)
 WITHOUT: dict[str, tuple[str, ...]] = {
     "without finishing": ("study.trial_pruner={kind: extrapolation, finishing: 0}",),
     "halving": ("study.trial_pruner=asha",),

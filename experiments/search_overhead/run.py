@@ -5,10 +5,10 @@
 
 `profile`: a study of 30 trials on the simulator (**synthetic**) under Python's profiler, its phase of trials by what
 the seconds went to (the landmark's left out); all that is not training, evaluation, export or measurement is overhead,
-the profiler's own cost as well. `samplers`: asking
-and telling with 1,000 trials in SQLite as the search opens it, each with what a real trial stores; medians of `ASKED`
-trials. `workers`: trials over in `MINUTES` by one worker of one thread, by two of one thread each, and by one of two
-threads, all from a warm cache, alternated over `ROUNDS` rounds with a seed per round. Stored: `results.json`.
+the profiler's own cost as well. `samplers`: asking and telling with 1,000 trials in SQLite as the search opens it, each
+with what a real trial stores; medians of `ASKED` trials, or of as many as `LONGEST` seconds let through. `workers`:
+trials over in `MINUTES` by one worker of one thread, by two of one thread each, and by one of two threads, all from a
+warm cache, alternated over `ROUNDS` rounds with a seed per round. Stored: `results.json`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from autocompress.storage import write_json
 
 HERE = Path(__file__).resolve().parent
 STORED = HERE / "results.json"
-ITEMS = ["search=ads", "tracking.enabled=false", "study.minutes=null"]
+ITEMS = ["search=ads", "tracking.enabled=false"]
 PARTS: dict[str, tuple[str, ...]] = {
     "training": ("training/fit.py:fit",),
     "evaluation": ("search/scene.py:rung_quality", "search/files.py:valid_quality"),
@@ -56,7 +56,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
 }
 LANDMARKS = "search/opening.py:train_landmarks"
 """Trained once behind the first trial; its seconds are not the trials'."""
-STORED_TRIALS, ASKED = 1_000, 20
+STORED_TRIALS, ASKED, LONGEST = 1_000, 20, 120.0
 MINUTES, ROUNDS = 2.0, 2
 WORKERS = {"one of one thread": (1, 1), "two of one thread": (2, 2), "one of two threads": (1, 2)}
 
@@ -65,7 +65,13 @@ def profile() -> dict[str, Any]:
     """Seconds of the phase of trials by what they went to, and the functions that took most of the overhead."""
     with TemporaryDirectory() as folder:
         (config,) = compose(
-            [*ITEMS, "study.n_trials=30", f"output={folder}/out", f"study.storage=sqlite:///{folder}/s.db"]
+            [
+                *ITEMS,
+                "study.minutes=null",
+                "study.n_trials=30",
+                f"output={folder}/out",
+                f"study.storage=sqlite:///{folder}/s.db",
+            ]
         )
         profiler = cProfile.Profile()
         began = search_run.optimise
@@ -140,6 +146,8 @@ def asked(kind: str, url: str) -> dict[str, float]:
     study.sampler = settings.sampler.build(Setting(spaces, 1, None, None))
     times: dict[str, list[float]] = {"ask": [], "store": [], "tell": []}
     for _ in range(ASKED):
+        if sum(times["ask"]) > LONGEST:
+            break
         start = time.perf_counter()
         trial = study.ask()
         plan = suggest(trial, spaces, shape, stages)
@@ -153,18 +161,20 @@ def asked(kind: str, url: str) -> dict[str, float]:
         start = time.perf_counter()
         study.tell(trial, vector)
         times["tell"].append(time.perf_counter() - start)
-    return {name: statistics.median(each) for name, each in times.items()}
+    return {name: statistics.median(each) for name, each in times.items()} | {"asked": len(times["ask"])}
 
 
 def workers() -> list[dict[str, Any]]:
     """Trials over, complete or stopped, in the same minutes."""
     rows = []
-    for seed in range(ROUNDS + 1):  # the first round fills the cache
+    with TemporaryDirectory() as folder:  # fills the cache
+        warm = [sys.executable, "-m", "autocompress", *ITEMS, "study.minutes=null", "study.n_trials=1"]
+        subprocess.run(warm, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+    for seed in range(ROUNDS):
         for name, (several, threads) in WORKERS.items():
             with TemporaryDirectory() as folder:
                 items = [*ITEMS, f"study.seed={seed}", f"study.minutes={MINUTES}", "study.n_trials=null"]
                 items += [f"execution.n_workers={several}", f"execution.threads={threads}", "study.name=s"]
-                items = [item for item in items if item != "study.minutes=null"]
                 storage = f"sqlite:///{folder}/s.db"
                 command = [sys.executable, "-m", "autocompress", *items, f"study.storage={storage}"]
                 subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, env=dict(os.environ))

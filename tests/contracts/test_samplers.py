@@ -219,7 +219,7 @@ def test_extrapolation_stops_who_even_with_luck_stays_behind_the_front_and_ships
     larger_and_no_better, smaller = (0.012, 5.1, -0.5), (0.012, 4.5, -0.5)
     assert judged(made, 9, 1, larger_and_no_better, at_rung, halved) == "stop"
     assert judged(made, 9, 1, smaller, at_rung, halved) == "go on"
-    assert judged(made, 9, 1, (0.05, 4.5, -0.5), at_rung, halved) == "stop"
+    assert judged(made, 9, 1, (0.08, 4.5, -0.5), at_rung, halved) == "stop"
     assert judged(made, 9, 1, (0.0001, 6.0, 0.0), at_rung, halved) == "ship"
     assert judged(made, 9, 1, larger_and_no_better, {}, halved) == "go on"
     assert judged(made, 9, 2, smaller, at_rung, halved) == "ship", "another trial finishes it"

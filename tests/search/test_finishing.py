@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autocompress.search.finishing import most_promising, queue_finishing
 from autocompress.search.learning_curve import FINISHES
+from autocompress.search.trial_pruners.trial_pruner import Finishing
 
 SPACE: dict[str, BaseDistribution] = {"rows.keep": FloatDistribution(0.0, 100.0)}
 ROWS = (100, 1_000)
@@ -48,8 +49,8 @@ def queued(study: optuna.Study) -> list[FrozenTrial]:
 
 def test_the_plan_that_promises_most_is_queued_once_with_its_parameters() -> None:
     study = study_of(shipped(0.010, 5.0, keep=3.0), shipped(0.011, 5.0, keep=4.0), shipped(0.0001, 6.0, keep=5.0))
-    assert queue_finishing(study, "rung 2", ROWS, 0.5, 0.25)
-    assert not queue_finishing(study, "rung 2", ROWS, 0.5, 0.25), "one at a time"
+    assert queue_finishing(study, "rung 2", ROWS, Finishing(0.5, 0.25))
+    assert not queue_finishing(study, "rung 2", ROWS, Finishing(0.5, 0.25)), "one at a time"
     (trial,) = queued(study)
     assert trial.user_attrs == {FINISHES: 0}
     assert trial.system_attrs["fixed_params"] == {"rows.keep": 3.0}
@@ -57,16 +58,18 @@ def test_the_plan_that_promises_most_is_queued_once_with_its_parameters() -> Non
 
 def test_what_is_finished_or_has_nothing_to_recover_is_left_alone() -> None:
     study = study_of(
-        shipped(0.010, 5.0), shipped(0.002, 5.0, rung="rung 2", finishes=0), shipped(0.0003, 6.0), shipped(0.004, 5.5)
+        shipped(0.010, 5.0), shipped(0.002, 5.0, rung="rung 2", finishes=0), shipped(0.0003, 6.0), shipped(0.02, 5.5)
     )
-    assert not queue_finishing(study, "rung 2", ROWS, 0.9, 0.25), "the last one is dominated whatever it recovers"
+    assert not queue_finishing(study, "rung 2", ROWS, Finishing(0.9, 0.25)), (
+        "the last one is dominated whatever it recovers"
+    )
 
 
 def test_finishing_has_its_share_of_the_time_and_no_more() -> None:
     trials = [shipped(0.010, 5.0), shipped(0.002, 5.0, rung="rung 2", finishes=0), shipped(0.010, 4.0, keep=7.0)]
-    assert not queue_finishing(study_of(*trials), "rung 2", ROWS, 0.3, 0.25)
+    assert not queue_finishing(study_of(*trials), "rung 2", ROWS, Finishing(0.3, 0.25))
     study = study_of(*trials)
-    assert queue_finishing(study, "rung 2", ROWS, 0.4, 0.25)
+    assert queue_finishing(study, "rung 2", ROWS, Finishing(0.4, 0.25))
     assert queued(study)[0].user_attrs == {FINISHES: 2}
 
 
@@ -83,4 +86,4 @@ def test_among_equal_gains_the_shorter_training_comes_first() -> None:
 @pytest.mark.parametrize("state", [TrialState.PRUNED, TrialState.FAIL])
 def test_a_trial_without_a_file_is_never_finished(state: TrialState) -> None:
     study = study_of(create_trial(state=state, params={"rows.keep": 1.0}, distributions=SPACE))
-    assert not queue_finishing(study, "rung 2", ROWS, 0.5, 0.25)
+    assert not queue_finishing(study, "rung 2", ROWS, Finishing(0.5, 0.25))

@@ -6,7 +6,7 @@ al., arXiv:2106.12639).
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from autocompress.schema import Frozen
 from autocompress.search.objectives import Ties, Vector, survives
@@ -18,6 +18,8 @@ class Asha(Frozen):
 
     kind: Literal["asha"] = "asha"
     ties: Ties = "crowding"
+
+    finishes: ClassVar[None] = None
 
     def judge(self, number: int, level: int, levels: int, mine: Vector, others: Others, eta: int) -> Verdict:
         """Among all that were seen at the level."""

@@ -14,7 +14,7 @@ from pydantic import Field as Limits
 from autocompress.schema import Frozen
 from autocompress.search.learning_curve import ENOUGH, NOTHING, Point, at_the_end, share_left
 from autocompress.search.objectives import REFERENCE_QUALITY, Vector, dominates
-from autocompress.search.trial_pruners.trial_pruner import Others, Verdict
+from autocompress.search.trial_pruners.trial_pruner import Finishing, Others, Verdict
 
 
 class Extrapolation(Frozen):
@@ -27,6 +27,11 @@ class Extrapolation(Frozen):
     kind: Literal["extrapolation"] = "extrapolation"
     quantile: float = Limits(0.25, gt=0.0, lt=1.0)
     finishing: float = Limits(0.5, ge=0.0, lt=1.0)
+
+    @property
+    def finishes(self) -> Finishing | None:
+        """As far as there is time for it."""
+        return Finishing(self.finishing, self.quantile) if self.finishing else None
 
     def judge(self, number: int, level: int, levels: int, mine: Vector, others: Others, eta: int) -> Verdict:
         """Nobody is stopped while too few trials tell of the level."""

@@ -5,7 +5,7 @@ Where the first rungs say little of the last, the bracket that starts late does 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field as Limits
 
@@ -21,6 +21,8 @@ class Hyperband(Frozen):
     kind: Literal["hyperband"] = "hyperband"
     brackets: int = Limits(3, ge=1)
     ties: Ties = "crowding"
+
+    finishes: ClassVar[None] = None
 
     def judge(self, number: int, level: int, levels: int, mine: Vector, others: Others, eta: int) -> Verdict:
         """Among those of its bracket that were seen at the level."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from autocompress.schema import Frozen
 from autocompress.search.objectives import Vector
@@ -13,6 +13,8 @@ class Unpruned(Frozen):
     """What a comparison of pruners needs."""
 
     kind: Literal["none"] = "none"
+
+    finishes: ClassVar[None] = None
 
     def judge(self, number: int, level: int, levels: int, mine: Vector, others: Others, eta: int) -> Verdict:
         """Always goes on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Protocol, cast
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, cast
 
 from pydantic import PlainSerializer, PlainValidator
 
@@ -27,12 +27,24 @@ class Others:
     began: float
 
 
+class Finishing(NamedTuple):
+    """How plans that were shipped early are finished: in at most this share of the trials' seconds, and as if they
+    were to keep this quantile of the shares of loss that others kept."""
+
+    share_of_time: float
+    quantile: float
+
+
 class TrialPruner(Protocol):
     """A frozen pydantic model with a `kind`."""
 
     @property
     def kind(self) -> str:
         """Name of the pruner."""
+
+    @property
+    def finishes(self) -> Finishing | None:
+        """None where no plan is finished by another trial."""
 
     def judge(self, number: int, level: int, levels: int, mine: Vector, others: Others, eta: int) -> Verdict:
         """What becomes of trial `number` after it showed `mine` at a level: 0 the one-shot quality, 1 the first rung,

@@ -1,0 +1,97 @@
+"""Writes the tables of three READMEs from what is stored: `search_efficiency`, `search_ablation`, `search_overhead`.
+
+python experiments/search_tables.py
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+MARK = "<!-- tables -->"
+SYNTHETIC = {"simulator": "simulator (**synthetic**)"}
+
+
+def efficiency(stored: dict[str, Any]) -> list[str]:
+    """Final hypervolumes by seed, and after which share of the minutes this search has the best baseline's mean."""
+    lines = []
+    for log, found in stored["summary"].items():
+        lines += [
+            f"### {SYNTHETIC.get(log, log)}",
+            "",
+            "| way | files | hypervolume by seed | mean |",
+            "|---|---:|---|---:|",
+        ]
+        for way, values in found["final"].items():
+            cells = [each for each in stored["cells"] if (each["log"], each["way"]) == (log, way)]
+            files = statistics.fmean(each["shipped"] for each in cells)
+            by_seed = ", ".join(format(value, ".4g") for value in values)
+            lines.append(f"| {way} | {files:.0f} | {by_seed} | {statistics.fmean(values):.4g} |")
+        lines.append("")
+        for kind, reached in found["ours_reaches"].items():
+            shares = [f"{100 * share:.0f} %" if share is not None else "never" for share in reached["share_of_seconds"]]
+            lines.append(f"- Mean of the best from {kind} (`{reached['best']}`): reached after {', '.join(shares)}.")
+        lines.append("")
+    return lines
+
+
+def ablation(stored: dict[str, Any]) -> list[str]:
+    """Hypervolume after thirds of the minutes, by way."""
+    lines = ["| way | trials | files | after 60 s | after 120 s | after 180 s |", "|---|---:|---:|---|---|---|"]
+    for way in dict.fromkeys(each["way"] for each in stored["cells"]):
+        cells = [each for each in stored["cells"] if each["way"] == way]
+        trials, files = (statistics.fmean(each[name] for each in cells) for name in ("trials", "files"))
+        thirds = (", ".join(f"{each['volumes'][third]:.4f}" for each in cells) for third in range(3))
+        lines.append(f"| {way} | {trials:.0f} | {files:.0f} | {' | '.join(thirds)} |")
+    return [*lines, ""]
+
+
+def overhead(stored: dict[str, Any]) -> list[str]:
+    """Seconds of thirty trials, of asking and telling, and trials of several workers."""
+    profile = stored["profile"]
+    whole = profile["seconds"]
+    lines = ["| thirty trials | seconds | share |", "|---|---:|---:|"]
+    lines += [f"| {part} | {each:.1f} | {100 * each / whole:.1f} % |" for part, each in profile["parts"].items()]
+    rest = whole * profile["overhead"]
+    lines.append(f"| **all the rest** | **{rest:.1f}** | **{100 * profile['overhead']:.1f} %** |")
+    lines += [
+        f"| of it: {part} | {each:.1f} | {100 * each / whole:.1f} % |"
+        for part, each in profile["of_the_overhead"].items()
+    ]
+    lines += ["", "| sampler, 1,000 trials stored | ask, ms | store, ms | tell, ms |", "|---|---:|---:|---:|"]
+    for kind, times in stored["samplers"].items():
+        lines.append(f"| {kind} | {' | '.join(f'{1e3 * times[each]:.0f}' for each in ('ask', 'store', 'tell'))} |")
+    names = list(dict.fromkeys(each["workers"] for each in stored["workers"]))
+    trials = {name: [each["trials"] for each in stored["workers"] if each["workers"] == name] for name in names}
+    one = trials[names[0]]
+    lines += ["", "| workers | trials by seed | times those of one |", "|---|---|---|"]
+    for name, several in trials.items():
+        ratios = [now / alone for now, alone in zip(several, one, strict=True)]
+        by_seed = (", ".join(str(each) for each in several), ", ".join(f"{each:.2f}" for each in ratios))
+        lines.append(f"| {name} | {' | '.join(by_seed)} |")
+    return [*lines, ""]
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], Sequence[str]]] = {
+    "search_efficiency": efficiency,
+    "search_ablation": ablation,
+    "search_overhead": overhead,
+}
+
+
+def main() -> None:
+    """Everything between the two marks of a README is written anew, where results are stored."""
+    for folder, tables in TABLES.items():
+        stored, readme = HERE / folder / "results.json", HERE / folder / "README.md"
+        if stored.exists():
+            before, _, after = readme.read_text().split(MARK)
+            lines = ["", *tables(json.loads(stored.read_text()))]
+            readme.write_text(before + MARK + "\n".join(lines) + "\n" + MARK + after)
+
+
+if __name__ == "__main__":
+    main()

@@ -55,7 +55,8 @@ used. A KB is 1,000 bytes.</p>
 <div id="hypervolume" class="plot low" role="img" aria-label="hypervolume over seconds"></div></div>
 <div id="beliefs"><h2>What the bandit believed</h2>
 <div id="bandit" class="plot low" role="img" aria-label="value of each arm over trials; dots where it was chosen"></div>
-<p class="note">Lines: what an arm was held to be worth, as a share of the best pull's. Dots: where it was chosen.</p>
+<p class="note">Lines: what an arm was held to be worth (1: what a pull usually adds that adds anything).
+Dots: where it was chosen.</p>
 </div>
 <div><h2>Data and machine</h2><dl>{_facts(front)}</dl></div>
 </section>

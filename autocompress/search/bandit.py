@@ -20,18 +20,18 @@ from autocompress import family
 from autocompress.compress.plan import PACKAGE
 from autocompress.errors import UserError
 from autocompress.search.objectives import REFERENCE, Vector, front, hypervolume
-from autocompress.search.samplers.sampler import Setting
+from autocompress.search.samplers.sampler import TEACHER_BYTES, Setting
 from autocompress.search.samplers.tpe import Tpe
 from autocompress.search.space import WHEN, Spaces, legal_order
 
-NONE, BELIEFS, TEACHER_BYTES = "none", "bandit", "teacher_bytes"
+NONE, BELIEFS = "none", "bandit"
 LATEST = 100
 """Pulls that count: what an arm still adds falls while the front grows (Garivier and Moulines, ALT 2011)."""
 Floats = NDArray[np.float64]
 
 
 class Pull(NamedTuple):
-    """An arm, by number, what it was worth, as a share of the best pull, and what was known when it was chosen."""
+    """An arm, by number, what it was worth, 0 to 1, and what was known when it was chosen."""
 
     arm: int
     reward: float
@@ -137,8 +137,10 @@ def pulls_of(trials: Sequence[FrozenTrial], arms: Sequence[str], bytes_of_teache
         seconds = trial.duration.total_seconds() if trial.duration else 0.0
         rate = (volume - before) / max(seconds, 1e-3)
         found.append((arms.index(believed["arm"]), rate, np.asarray(believed["context"], dtype=np.float64)))
-    best = max((rate for _, rate, _ in found), default=0.0)
-    return [Pull(arm, rate / best if best else 0.0, context) for arm, rate, context in found]
+    # the first file adds more than all that come later: as a share of the best pull they would all be worth nothing
+    added = [rate for _, rate, _ in found if rate > 0]
+    usual = float(np.median(added)) if added else 1.0
+    return [Pull(arm, min(1.0, rate / usual), context) for arm, rate, context in found]
 
 
 def context_of(trials: Sequence[FrozenTrial], setting: Setting, seconds: float) -> Floats:

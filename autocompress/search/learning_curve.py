@@ -113,3 +113,28 @@ def vectors_at_end(trials: Sequence[FrozenTrial], last: str) -> dict[int, Vector
         for trial in trials
         if trial.state is TrialState.COMPLETE and reached(trial) == last
     }
+
+
+def expected(trials: Sequence[FrozenTrial]) -> dict[int, Vector]:
+    """What each plan will come to at the last rung that any trial has shown, by the number of the trial that began it.
+
+    Stopped trials count, and plans that were finished count once; of a trial that was stopped at the gate nothing is
+    known.
+    """
+    over = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    last = max((reached(trial) for trial in over), key=lambda name: (name.startswith(RUNG), name), default="")
+    ended, began = vectors_at_end(over, last), vectors_at(over, ONE_SHOT)
+    told: dict[str, list[tuple[Point, float]]] = {}
+    found: dict[int, Vector] = {}
+    for trial in over:
+        if FINISHES in trial.user_attrs or trial.number not in began:
+            continue
+        rung = reached(trial)
+        if trial.number in ended or rung == last:
+            found[trial.number] = ended.get(trial.number) or vectors_at([trial], rung)[trial.number]
+            continue
+        told[rung] = told.get(rung) or told_at(over, rung, last)
+        seen = tuple(trial.values) if trial.state is TrialState.COMPLETE else vectors_at([trial], rung)[trial.number]
+        share = share_left(Point(seen[0], began[trial.number][0]), told[rung], 0.5)
+        found[trial.number] = at_the_end((seen[0], seen[1], seen[2]), share)
+    return found

@@ -19,12 +19,12 @@ from autocompress.report.csv_table import front_rows
 from autocompress.report.front_files import write_front
 from autocompress.report.html_page import front_page
 from autocompress.report.progress import Progress
-from autocompress.search.bandit import TEACHER_BYTES
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known
 from autocompress.search.front_file import Files, State, front_file
 from autocompress.search.latencies import LATENCIES
 from autocompress.search.results import Finished, drop_dominated, front_members, read_finished
+from autocompress.search.samplers.sampler import TEACHER_BYTES
 from autocompress.search.study import finished, seconds_used
 from autocompress.tracking import mlflow_runs
 from autocompress.tracking.connection import resolved_uri

@@ -11,8 +11,8 @@ from autocompress.compress.calibration import Way
 from autocompress.schema import Frozen
 from autocompress.search.earlier import Earlier
 from autocompress.search.latencies import LatencyName
+from autocompress.search.samplers.evolution import Evolution
 from autocompress.search.samplers.sampler import AnySampler
-from autocompress.search.samplers.tpe import Tpe
 from autocompress.search.trial_pruners.extrapolation import Extrapolation
 from autocompress.search.trial_pruners.trial_pruner import AnyTrialPruner
 
@@ -48,7 +48,7 @@ class StudySettings(Frozen):
     n_trials: Annotated[int, Limits(ge=1)] | None = 300
     minutes: Positive | None = 4.0
     seed: Annotated[int, Limits(ge=0)] = 0
-    sampler: AnySampler = Tpe()
+    sampler: AnySampler = Evolution()
     trial_pruner: AnyTrialPruner = Extrapolation()
     eta: Annotated[int, Limits(ge=2)] = 2
     rungs: tuple[Rung, ...] = Limits((80_000, "all"), min_length=1)

@@ -26,13 +26,13 @@ from autocompress.compress.plan import PACKAGE
 from autocompress.data.store import prepare
 from autocompress.errors import UserError
 from autocompress.family import extend
-from autocompress.search.bandit import TEACHER_BYTES
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known
 from autocompress.search.ledger import Ledger
 from autocompress.search.opening import know_teacher, scene_of
 from autocompress.search.optimise import is_spent, run_trials
 from autocompress.search.ray_cluster import RayWorker, check_room
+from autocompress.search.samplers.sampler import TEACHER_BYTES
 from autocompress.search.study import HOST, finished, give_back, new_sampler, open_storage, seconds_used
 
 LEADER = f"{socket.gethostname()}:{os.getpid()}"

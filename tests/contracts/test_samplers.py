@@ -17,11 +17,11 @@ from autocompress import family
 from autocompress.compress.plan import Plan, Recovery
 from autocompress.errors import UserError
 from autocompress.models.dcnv2 import DCNv2Shape
-from autocompress.search.bandit import BELIEFS, NONE, TEACHER_BYTES, arms_of
+from autocompress.search.bandit import BELIEFS, NONE, arms_of
 from autocompress.search.learning_curve import Point
 from autocompress.search.objectives import Vector
 from autocompress.search.samplers import sampler as samplers
-from autocompress.search.samplers.sampler import Sampler, Setting
+from autocompress.search.samplers.sampler import TEACHER_BYTES, Sampler, Setting
 from autocompress.search.space import Range, Spaces, check_spaces, suggest
 from autocompress.search.trial_pruners import trial_pruner as pruners
 from autocompress.search.trial_pruners.trial_pruner import Others, TrialPruner, Verdict

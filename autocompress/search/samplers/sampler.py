@@ -13,6 +13,8 @@ from autocompress.search.space import Spaces
 
 PACKAGE = "autocompress.search.samplers"
 STARTUP_TRIALS = 12
+TEACHER_BYTES = "teacher_bytes"
+"""User attribute of a study: bytes of the teacher's file."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Writes the tables of three READMEs from what is stored: `search_efficiency`, `search_ablation`, `search_overhead`.
+"""Writes the tables of READMEs from what is stored: `search_efficiency`, `_replay`, `_ablation`, `_overhead`.
 
 python experiments/search_tables.py
 """
@@ -50,6 +50,16 @@ def ablation(stored: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def replay(stored: dict[str, Any]) -> list[str]:
+    """Hypervolume over time, with standard errors over seeds."""
+    moments = next(iter(stored.values()))["seconds"]
+    lines = [f"| way | {' | '.join(f'after {moment} s' for moment in moments)} |", f"|---|{'---|' * len(moments)}"]
+    for way, found in stored.items():
+        both = zip(found["mean"], found["standard_error"], strict=True)
+        lines.append(f"| {way} | {' | '.join(f'{mean:.4f} ± {error:.4f}' for mean, error in both)} |")
+    return [*lines, ""]
+
+
 def overhead(stored: dict[str, Any]) -> list[str]:
     """Seconds of thirty trials, of asking and telling, and trials of several workers."""
     profile = stored["profile"]
@@ -78,6 +88,7 @@ def overhead(stored: dict[str, Any]) -> list[str]:
 
 TABLES: dict[str, Callable[[dict[str, Any]], Sequence[str]]] = {
     "search_efficiency": efficiency,
+    "search_replay": replay,
     "search_ablation": ablation,
     "search_overhead": overhead,
 }

@@ -1,6 +1,6 @@
 """Which part of the search brings what: samplers and bandits side by side, and one part at a time taken away.
 
-    python experiments/search_ablation/run.py                   # about 45 minutes on two cores; resumes by cell
+    python experiments/search_ablation/run.py                   # about 65 minutes on two cores; resumes by cell
     python experiments/search_ablation/run.py "without gates"   # some ways
 
 On the simulator (**synthetic**), `MINUTES` a cell from the start of its process, one core each, two cells side by side;
@@ -27,6 +27,7 @@ from run import at, cell, volumes  # noqa: E402  it stands in the folder beside 
 STORED = HERE / "results.json"
 MINUTES, SEEDS = 3.0, 2
 SAMPLERS = (
+    "evolution",
     "tpe",
     "{kind: tpe, multivariate: true}",
     "nsga2",

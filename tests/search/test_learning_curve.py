@@ -11,6 +11,7 @@ from autocompress.search.learning_curve import (
     FINISHES,
     Point,
     at_the_end,
+    expected,
     share_left,
     told_at,
     vectors_at,
@@ -101,6 +102,22 @@ def test_a_plan_that_another_trial_finished_counts_by_the_number_of_the_first() 
     assert set(vectors_at(trials, "rung 1")) == {0, 4}
     assert told_at(trials, "rung 1", "rung 2") == [(Point(0.02, 0.03), 0.002)]
     assert told_at(trials, "rung 1", "rung 3") == []
+
+
+def test_what_plans_will_come_to_counts_each_once_and_stopped_ones_too() -> None:
+    begun = trial(0, [0.0, 0.03, 0.02], TrialState.COMPLETE)
+    finishing = trial(7, [0.0, 0.03, 0.004], TrialState.COMPLETE)
+    finishing.set_user_attr(FINISHES, 0)
+    finishing.user_attrs["rungs"][-1]["rung"] = "rung 2"
+    stopped, at_gate = trial(4, [0.0, 0.04, 0.03], TrialState.PRUNED), trial(5, [0.0], TrialState.PRUNED)
+    shipped = trial(6, [0.0, 0.04, 0.02], TrialState.COMPLETE)
+    found = expected([begun, stopped, at_gate, shipped, finishing])
+    assert set(found) == {0, 4, 6}
+    assert found[0] == (0.002, 5.0, -0.5)
+    assert 0.0 < found[6][0] < 0.01
+    assert found[6][0] < found[4][0] < 0.03
+    assert expected([begun, shipped])[6] == (0.01, 5.0, -0.5), "nobody has gone farther"
+    assert expected([]) == {}
 
 
 def test_the_last_rung_may_be_the_whole_log_and_no_rung_before_it_is_as_long() -> None:

@@ -45,7 +45,7 @@ class Evolution(Frozen):
 
 
 class EvolutionSampler(BaseSampler):
-    """Random for the first `STARTUP` trials, and while no two files count."""
+    """Random for the first `STARTUP` trials, and while no file counts."""
 
     def __init__(self, children: int, seed: int) -> None:
         self._children = children
@@ -71,7 +71,7 @@ class EvolutionSampler(BaseSampler):
         reference = np.array(vector(REFERENCE_QUALITY, size, SLOWEST)) if size else beyond(list(known.values()))
         broken = _broken(trials)
         parents = _parents(known, broken, reference)
-        if len(parents) < 2:
+        if not parents:
             return {}
         members = [known[number] for number in parents]
         weights = _weights(members, reference)

@@ -21,8 +21,8 @@ from autocompress.measure.machine import machine
 from autocompress.storage import write_json
 
 HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent / "search_efficiency"))
-from run import at, cell, volumes  # noqa: E402  it stands in the folder beside this one
+sys.path.insert(0, str(HERE.parent / "search_efficiency"))
+from run import at, cell, volumes  # noqa: E402  the one in that folder
 
 STORED = HERE / "results.json"
 MINUTES, SEEDS = 3.0, 2

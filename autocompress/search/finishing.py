@@ -16,9 +16,9 @@ from autocompress.search.learning_curve import (
     NOTHING,
     ONE_SHOT,
     Point,
+    ShareLeft,
     at_the_end,
     reached,
-    share_left,
     told_at,
     vectors_at,
     vectors_of_files,
@@ -62,14 +62,16 @@ def most_promising(
     numbers = list(vectors)
     members = {numbers[place]: vectors[numbers[place]] for place in front(list(vectors.values()))}
     reference = beyond(list(members.values()))
-    told = {rung: told_at(complete, rung, last) for rung in {reached(trial) for trial in open_ones}}
+    learned = {
+        rung: ShareLeft.learned(told_at(complete, rung, last)) for rung in {reached(trial) for trial in open_ones}
+    }
     began, now = vectors_at(complete, ONE_SHOT), volume(list(members.values()), reference)
     best, highest = None, 0.0
     for trial in open_ones[-LATEST:]:
         mine = vectors[trial.number]
         if mine[0] <= NOTHING:
             continue
-        share = share_left(Point(mine[0], began[trial.number][0]), told[reached(trial)], quantile)
+        share = learned[reached(trial)].at(quantile, Point(mine[0], began[trial.number][0]))
         others = [vector for number, vector in members.items() if number != trial.number]
         gain = volume([*others, at_the_end(mine, share)], reference) - now
         rate = gain / _seconds_to_finish(trial, rows)

@@ -6,9 +6,10 @@ import optuna
 
 from autocompress.search.config import SearchConfig
 from autocompress.search.learning_curve import (
+    GATE,
     ONE_SHOT,
-    RUNG,
     Point,
+    place_of,
     rung_name,
     share_left,
     told_at,
@@ -47,11 +48,11 @@ class Judging:
     def __call__(self, rung: str, seen: Vector) -> Verdict:
         """What becomes of the trial after it showed `seen` at a rung."""
         at_rung = vectors_at(self._trials, rung)
-        reached = 0 if rung == "gate" else 1 if rung == ONE_SHOT else 1 + int(rung.removeprefix(RUNG))
+        reached = place_of(rung)
         self.shortfall = 1 + self._rungs - reached + standing(seen, list(at_rung.values())) / (len(at_rung) + 1)
         if self._pruner.kind == "none" or self._finishes:
             return "go on"
-        if rung == "gate":
+        if rung == GATE:
             return "stop" if any(dominates(other, seen) for other in self._files) else "go on"
         if rung == ONE_SHOT:
             self._began = seen[0]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from autocompress.search.objectives import REFERENCE_QUALITY, TIES, Vector
@@ -25,12 +27,17 @@ NOTHING = 2 * TIES[0]
 """A loss of which nothing that would count can be recovered."""
 FINISHES = "finishes"
 """User attribute: the trial that this one finishes."""
-RUNG, ONE_SHOT = "rung ", "one-shot"
+GATE, ONE_SHOT, RUNG = "gate", "one-shot", "rung "
 
 
 def rung_name(place: int) -> str:
     """`rung 1` is the first."""
     return f"{RUNG}{place}"
+
+
+def place_of(rung: str) -> int:
+    """How many rungs stand before it: 0 of the gate, 1 of the one-shot quality, 2 of the first rung."""
+    return 0 if rung == GATE else 1 if rung == ONE_SHOT else 1 + int(rung.removeprefix(RUNG))
 
 
 def reached(trial: FrozenTrial) -> str:
@@ -51,23 +58,36 @@ class Point(NamedTuple):
         return min(1.0, max(self.loss, TIES[0]) / self.began) if self.began > TIES[0] else 1.0
 
 
-def share_left(mine: Point, told: Sequence[tuple[Point, float]], quantile: float) -> float:
-    """The quantile of the share of its loss that a trial will keep to the end, at most 1.
+@dataclass(frozen=True)
+class ShareLeft:
+    """What share of its loss a trial will keep to the end, as a Bayesian linear regression holds it (Bishop, "Pattern
+    Recognition and Machine Learning", 2006, section 3.3): what a first training does to a loss a longer one does again,
+    how often is learned, and while nobody tells it is `PRIOR`."""
 
-    `told` holds what trials showed at the rung, and their loss at the end. A Bayesian linear regression (Bishop,
-    "Pattern Recognition and Machine Learning", 2006, section 3.3): what a first training does to a loss a longer one
-    does again, how often is learned, and while nobody tells it is `PRIOR`.
-    """
-    if mine.loss <= 0:
-        return 1.0
-    points = np.array([_told_by(point) for point, _ in told]).reshape(-1, len(PRIOR))
-    shares = np.array([min(1.0, max(end, TIES[0]) / point.loss) for point, end in told])
-    belief = np.diag(1 / np.square(PRIOR_SPREAD))
-    precision = belief + points.T @ points / NOISE**2
-    weights = np.linalg.solve(precision, belief @ PRIOR + points.T @ np.log(shares) / NOISE**2)
-    asked = np.array(_told_by(mine))
-    spread = math.sqrt(NOISE**2 + asked @ np.linalg.solve(precision, asked))
-    return min(1.0, math.exp(asked @ weights + spread * NormalDist().inv_cdf(quantile)))
+    weights: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+    @classmethod
+    def learned(cls, told: Sequence[tuple[Point, float]]) -> ShareLeft:
+        """From what trials showed at a rung, and their loss at the end."""
+        points = np.array([_told_by(point) for point, _ in told]).reshape(-1, len(PRIOR))
+        shares = np.array([min(1.0, max(end, TIES[0]) / point.loss) for point, end in told])
+        belief = np.diag(1 / np.square(PRIOR_SPREAD))
+        covariance = np.linalg.inv(belief + points.T @ points / NOISE**2)
+        return cls(covariance @ (belief @ PRIOR + points.T @ np.log(shares) / NOISE**2), covariance)
+
+    def at(self, quantile: float, mine: Point) -> float:
+        """That quantile of the share, at most 1."""
+        if mine.loss <= 0:
+            return 1.0
+        asked = np.array(_told_by(mine))
+        spread = math.sqrt(NOISE**2 + asked @ self.covariance @ asked)
+        return min(1.0, math.exp(asked @ self.weights + spread * NormalDist().inv_cdf(quantile)))
+
+
+def share_left(mine: Point, told: Sequence[tuple[Point, float]], quantile: float) -> float:
+    """`ShareLeft` of one trial."""
+    return ShareLeft.learned(told).at(quantile, mine)
 
 
 def _told_by(point: Point) -> tuple[float, float, float]:
@@ -122,9 +142,9 @@ def expected(trials: Sequence[FrozenTrial]) -> dict[int, Vector]:
     known.
     """
     over = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    last = max((reached(trial) for trial in over), key=lambda name: (name.startswith(RUNG), name), default="")
+    last = max((reached(trial) for trial in over if reached(trial)), key=place_of, default="")
     ended, began = vectors_at_end(over, last), vectors_at(over, ONE_SHOT)
-    told: dict[str, list[tuple[Point, float]]] = {}
+    learned: dict[str, ShareLeft] = {}
     found: dict[int, Vector] = {}
     for trial in over:
         if FINISHES in trial.user_attrs or trial.number not in began:
@@ -133,8 +153,8 @@ def expected(trials: Sequence[FrozenTrial]) -> dict[int, Vector]:
         if trial.number in ended or rung == last:
             found[trial.number] = ended.get(trial.number) or vectors_at([trial], rung)[trial.number]
             continue
-        told[rung] = told.get(rung) or told_at(over, rung, last)
+        learned[rung] = learned.get(rung) or ShareLeft.learned(told_at(over, rung, last))
         seen = tuple(trial.values) if trial.state is TrialState.COMPLETE else vectors_at([trial], rung)[trial.number]
-        share = share_left(Point(seen[0], began[trial.number][0]), told[rung], 0.5)
+        share = learned[rung].at(0.5, Point(seen[0], began[trial.number][0]))
         found[trial.number] = at_the_end((seen[0], seen[1], seen[2]), share)
     return found

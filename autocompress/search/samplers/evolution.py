@@ -67,6 +67,8 @@ class EvolutionSampler(BaseSampler):
             return {}
         trials = study._get_trials(deepcopy=False, use_cache=False)
         known, plans = expected(trials), {each.number: each.params for each in trials}
+        if not known:
+            return {}
         size = study.user_attrs.get(TEACHER_BYTES)
         reference = np.array(vector(REFERENCE_QUALITY, size, SLOWEST)) if size else beyond(list(known.values()))
         broken = _broken(trials)

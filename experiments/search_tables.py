@@ -73,14 +73,18 @@ def overhead(stored: dict[str, Any]) -> list[str]:
         for part, each in profile["of_the_overhead"].items()
     ]
     lines += ["", "| sampler, 1,000 trials stored | ask, ms | store, ms | tell, ms |", "|---|---:|---:|---:|"]
-    for kind, times in stored["samplers"].items():
+    for kind, times in stored.get("samplers", {}).items():
         lines.append(f"| {kind} | {' | '.join(f'{1e3 * times[each]:.0f}' for each in ('ask', 'store', 'tell'))} |")
-    names = list(dict.fromkeys(each["workers"] for each in stored["workers"]))
-    trials = {name: [each["trials"] for each in stored["workers"] if each["workers"] == name] for name in names}
-    one = trials[names[0]]
-    lines += ["", "| workers | trials by seed | times those of one |", "|---|---|---|"]
+    return [*lines, "", *workers(stored["workers"])] if "workers" in stored else [*lines, ""]
+
+
+def workers(rows: list[dict[str, Any]]) -> list[str]:
+    """Trials by several workers beside those of one."""
+    names = list(dict.fromkeys(each["workers"] for each in rows))
+    trials = {name: [each["trials"] for each in rows if each["workers"] == name] for name in names}
+    lines = ["| workers | trials by seed | times those of one |", "|---|---|---|"]
     for name, several in trials.items():
-        ratios = [now / alone for now, alone in zip(several, one, strict=True)]
+        ratios = [now / alone for now, alone in zip(several, trials[names[0]], strict=True)]
         by_seed = (", ".join(str(each) for each in several), ", ".join(f"{each:.2f}" for each in ratios))
         lines.append(f"| {name} | {' | '.join(by_seed)} |")
     return [*lines, ""]

@@ -18,6 +18,7 @@ import json
 import math
 import statistics
 import sys
+import warnings
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ import numpy as np
 import optuna
 from optuna.distributions import json_to_distribution
 from optuna.trial import TrialState
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
@@ -179,6 +181,9 @@ def replay(world: World, seed: int, items: tuple[str, ...]) -> list[float]:
 def main(asked: list[str]) -> None:
     """Replays what is not stored yet."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    # a parameter that says nothing gets the longest length there is; grouped TPE and NSGA-III are marked experimental
+    for category in (ConvergenceWarning, optuna.exceptions.ExperimentalWarning):
+        warnings.filterwarnings("ignore", category=category)
     finishing._seconds = lambda trial: trial.user_attrs["replayed_seconds"]
     world = World(json.loads((HERE / "trials.json").read_text()))
     stored: dict[str, Any] = json.loads(STORED.read_text()) if STORED.exists() else {}

@@ -13,8 +13,8 @@ from autocompress.search.samplers.sampler import STARTUP_TRIALS, Setting
 class Tpe(Frozen):
     """Random for the first `STARTUP_TRIALS` trials, recipes counted.
 
-    `multivariate`: over all parameters together, those that exist only beside others modelled where they exist. In the
-    few hundred trials of a study that finds less than parameter by parameter (`experiments/search_ablation`).
+    `multivariate`: over all parameters together, those that exist only beside others modelled where they exist. On a
+    replay of stored trials that finds less than parameter by parameter (`experiments/search_replay`).
     """
 
     kind: Literal["tpe"] = "tpe"

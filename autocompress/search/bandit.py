@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autocompress import family
 from autocompress.compress.plan import PACKAGE
 from autocompress.errors import UserError
-from autocompress.search.objectives import REFERENCE, Vector, front, hypervolume
+from autocompress.search.objectives import Vector, asked_for, front, hypervolume
 from autocompress.search.samplers.sampler import TEACHER_BYTES, Setting
 from autocompress.search.samplers.tpe import Tpe
 from autocompress.search.space import WHEN, Spaces, legal_order
@@ -155,8 +155,7 @@ def context_of(trials: Sequence[FrozenTrial], setting: Setting, seconds: float) 
         middle = (sizes[widest] + sizes[widest + 1]) / 2
         place = min(2, int(3 * (middle - sizes[0]) / (sizes[-1] - sizes[0])))
         gaps[place] = (sizes[widest + 1] - sizes[widest]) / (sizes[-1] - sizes[0])
-    asked = [{name: by for name, by in trial.constraints.items() if name != REFERENCE} for trial in complete]
-    kept = [all(by <= 0 for by in each.values()) for each in asked]
+    kept = [all(by <= 0 for by in asked_for(trial.constraints).values()) for trial in complete]
     spent = [0.0]
     if setting.n_trials is not None:
         spent.append(len(trials) / setting.n_trials)

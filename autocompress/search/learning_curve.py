@@ -150,11 +150,12 @@ def expected(trials: Sequence[FrozenTrial]) -> dict[int, Vector]:
         if FINISHES in trial.user_attrs or trial.number not in began:
             continue
         rung = reached(trial)
-        if trial.number in ended or rung == last:
-            found[trial.number] = ended.get(trial.number) or vectors_at([trial], rung)[trial.number]
-            continue
-        learned[rung] = learned.get(rung) or ShareLeft.learned(told_at(over, rung, last))
-        seen = tuple(trial.values) if trial.state is TrialState.COMPLETE else vectors_at([trial], rung)[trial.number]
-        share = learned[rung].at(0.5, Point(seen[0], began[trial.number][0]))
-        found[trial.number] = at_the_end((seen[0], seen[1], seen[2]), share)
+        loss, size, latency = (
+            trial.values if trial.state is TrialState.COMPLETE else trial.user_attrs["rungs"][-1]["vector"]
+        )
+        found[trial.number] = ended.get(trial.number, (loss, size, latency))
+        if trial.number not in ended and rung != last:
+            learned[rung] = learned.get(rung) or ShareLeft.learned(told_at(over, rung, last))
+            share = learned[rung].at(0.5, Point(loss, began[trial.number][0]))
+            found[trial.number] = at_the_end((loss, size, latency), share)
     return found

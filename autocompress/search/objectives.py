@@ -7,7 +7,7 @@ bytes those of model.onnx, speed-up the ratio of medians at batch 256.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import moocore
@@ -22,6 +22,11 @@ REFERENCE = "reference"
 """A constraint that nobody asked for: what is expected below the reference quality counts as breaking it."""
 
 Vector = tuple[float, float, float]
+
+
+def asked_for(constraints: Mapping[str, float]) -> dict[str, float]:
+    """How far those constraints are broken that a person asked for."""
+    return {name: by for name, by in constraints.items() if name != REFERENCE}
 
 
 def vector(quality: float, model_bytes: int, speedup: float) -> Vector:

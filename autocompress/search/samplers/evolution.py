@@ -19,7 +19,7 @@ from pydantic import Field as Limits
 
 from autocompress.schema import Frozen
 from autocompress.search.learning_curve import FINISHES, expected
-from autocompress.search.objectives import REFERENCE, REFERENCE_QUALITY, Vector, beyond, front, vector, volume
+from autocompress.search.objectives import REFERENCE_QUALITY, Vector, asked_for, beyond, front, vector, volume
 from autocompress.search.samplers.sampler import TEACHER_BYTES, Setting
 from autocompress.search.surrogate import Floats, Surrogate, chances
 from autocompress.search.variation import active, crossed, mutated
@@ -87,7 +87,8 @@ class EvolutionSampler(BaseSampler):
         learned = list(dict.fromkeys([*parents, *list(known)[-LATEST:]]))
         tried = [plans[number] for number in learned]
         surrogate = Surrogate(tried, [known[number] for number in learned], search_space)
-        beside = [each.params for each in trials if each.state is TrialState.RUNNING and each.number != trial.number]
+        # the trial itself, and one that another worker has just been given, have no parameters yet
+        beside = [each.params for each in trials if each.state is TrialState.RUNNING and each.params]
         members += [vectors[0] for vectors in surrogate.drawn(beside, 1, self._draw)]
         now = volume(members, reference)
         drawn = surrogate.drawn(children, DRAWS, self._draw)
@@ -113,7 +114,7 @@ def _broken(trials: Sequence[FrozenTrial]) -> dict[int, float]:
     found = {}
     for trial in trials:
         if trial.state is TrialState.COMPLETE:
-            by = [value for name, value in trial.constraints.items() if name != REFERENCE]
+            by = asked_for(trial.constraints).values()
             found[trial.user_attrs.get(FINISHES, trial.number)] = max([0.0, *by])
     return found
 

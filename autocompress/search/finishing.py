@@ -31,22 +31,27 @@ LATEST = 200
 
 
 def queue_finishing(study: optuna.Study, last: str, rows: Sequence[int], finishing: Finishing) -> bool:
-    """Queues the trial that finishes the most promising plan; False where none is, or finishing has had its share.
+    """Queues the trial that finishes the most promising plan; False where none is, or where it would take finishing
+    past its share: what is seen first is rarely what is worth a long training.
 
     `last` is the name of the last rung, `rows` are the training rows at each.
     """
     trials = study.get_trials(deepcopy=False)
     over = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    if any(FINISHES in trial.user_attrs and not trial.state.is_finished() for trial in trials):
+        return False
     seconds = [_seconds(trial) for trial in over]
     spent = sum(each for each, trial in zip(seconds, over, strict=True) if FINISHES in trial.user_attrs)
-    under_way = [t for t in trials if FINISHES in t.user_attrs and not t.state.is_finished()]
-    if under_way or spent > finishing.share_of_time * sum(seconds):
+    if spent > finishing.share_of_time * sum(seconds):
         return False
     taken = {trial.user_attrs[FINISHES] for trial in trials if FINISHES in trial.user_attrs}
     complete = [trial for trial in over if trial.state is TrialState.COMPLETE]
     open_ones = [trial for trial in complete if trial.number not in taken and reached(trial) != last]
     chosen = most_promising(open_ones, complete, last, rows, finishing.quantile)
     if chosen is None:
+        return False
+    coming = _seconds_to_finish(chosen, rows)
+    if spent + coming > finishing.share_of_time * (sum(seconds) + coming):
         return False
     study.enqueue_trial(chosen.params, user_attrs={FINISHES: chosen.number})
     return True

@@ -34,7 +34,8 @@ from autocompress.training.taught import Taught, features_of_model, logits_of_fi
 from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import Ready
 
-QUICK_BATCH, QUICK_RUNS = 256, 200
+QUICK_BATCH, QUICK_RUNS, GATE_RUNS = 256, 200, 50
+"""At the gate a file that is dominated is dominated by more than fewer runs blur; a file that ships is timed longer."""
 SAMPLE_ROWS = 8_192
 """Training rows that calibrations and importances look at."""
 RUNG_ROWS = 100_000
@@ -178,13 +179,13 @@ class Scene:
         """Mean over tasks of (metric - teacher's metric) on `sample`."""
         return float(np.mean(np.subtract(self.rung_values(path, numbering), self.teacher_rung_values)))
 
-    def quick(self, path: Path, numbering: Numbering) -> Quick:
-        """Latency at batch 256 on one thread, interleaved with the teacher's file."""
+    def quick(self, path: Path, numbering: Numbering, runs: int = QUICK_RUNS) -> Quick:
+        """Latency at batch 256 on one thread, medians of so many runs interleaved with the teacher's file."""
         inputs = self.dataset.inputs("valid")[:QUICK_BATCH]
         files = {
             "teacher": (self.teacher_session, inputs),
             "file": (open_session(path), renumbered(inputs, numbering)),
         }
         with nullcontext() if self.turns is None else self.turns.measuring():
-            times = interleaved(files, QUICK_RUNS, warmup=3, seconds=QUICK_SECONDS)
+            times = interleaved(files, runs, warmup=3, seconds=QUICK_SECONDS)
         return Quick(float(np.median(times["file"])), speedup(times["teacher"], times["file"]))

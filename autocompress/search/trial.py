@@ -24,7 +24,7 @@ from autocompress.models.recommender import Recommender
 from autocompress.models.shape import Shape
 from autocompress.search.learning_curve import rung_name
 from autocompress.search.objectives import Vector, vector
-from autocompress.search.scene import Quick, Scene
+from autocompress.search.scene import GATE_RUNS, Quick, Scene
 from autocompress.search.trial_pruners.trial_pruner import Verdict
 from autocompress.training.fit import WARM, fit, predict_logits
 
@@ -66,7 +66,7 @@ def run_trial(
         draft = Path(name) / "model.onnx"
         model, records = one_shot(plan, scene)
         export(model, scene.dataset.schema, draft, scene.cache)
-        size, quick = draft.stat().st_size, scene.quick(draft, model.bank.numbering)
+        size, quick = draft.stat().st_size, scene.quick(draft, model.bank.numbering, GATE_RUNS)
         outcome.quick = quick
 
         def verdict(rung: str, quality: float, **facts: float) -> Verdict:

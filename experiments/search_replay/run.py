@@ -51,7 +51,7 @@ MOMENTS = (60, 90, 120, 180, 360)
 SHIFT = 0.004
 """Losses are modelled by the logarithm of what they are above -.004: no plan gains as much."""
 NOISE = {"loss": 0.0003, "log_latency": 0.012}
-COSTS = {"gate": 0.4, "one-shot": 0.15, "rung": 0.15, "file": 0.45}
+COSTS = {"gate": 0.28, "one-shot": 0.15, "rung": 0.15, "file": 0.45}
 PLAIN = ("study.rungs=[all]", "study.trial_pruner=none")
 SAMPLERS = ("evolution", "tpe", "{kind: tpe, multivariate: true}", "nsga2", "nsga3", "random")
 WAYS: dict[str, tuple[str, ...]] = {f"sampler {name}": (f"study.sampler={name}",) for name in SAMPLERS}

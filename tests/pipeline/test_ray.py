@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,18 @@ def cluster() -> Iterator[Any]:
         made.shutdown()
 
 
+@contextmanager
+def one_node(cluster: Any, cpus: int) -> Iterator[None]:
+    """Inside, the cluster has a node more. Afterwards it knows that the node is gone: a dead node counts as alive
+    until the cluster has missed it."""
+    node = cluster.add_node(num_cpus=cpus)
+    try:
+        yield
+    finally:
+        cluster.remove_node(node)
+        cluster.wait_for_nodes(small.PATIENCE)
+
+
 def test_a_node_that_is_killed_in_the_middle_of_a_trial_loses_no_finished_trial_and_leaves_none_running(
     cluster: Any, tmp_path: Path, cache: Path
 ) -> None:
@@ -48,6 +61,7 @@ def test_a_node_that_is_killed_in_the_middle_of_a_trial_loses_no_finished_trial_
     finally:
         process.kill()
         cluster.remove_node(nodes[1])
+        cluster.wait_for_nodes(small.PATIENCE)
     trials, front = small.study(tmp_path).trials, small.front(tmp_path)
     assert front.state == "ended"
     assert not [trial for trial in trials if trial.state is TrialState.RUNNING]
@@ -64,13 +78,10 @@ def test_a_node_that_is_killed_in_the_middle_of_a_trial_loses_no_finished_trial_
 def test_workers_that_the_cluster_has_no_room_for_are_refused_in_one_line(
     cluster: Any, tmp_path: Path, cache: Path
 ) -> None:
-    node = cluster.add_node(num_cpus=CPUS)
-    try:
-        items = [*small.OVERRIDES, "tracking.enabled=false", "execution=ray", "execution.n_workers=3"]
-        items += ["execution.threads=3", f"execution.ray.address={cluster.address}"]
+    items = [*small.OVERRIDES, "tracking.enabled=false", "execution=ray", "execution.n_workers=3"]
+    items += ["execution.threads=3", f"execution.ray.address={cluster.address}"]
+    with one_node(cluster, CPUS):
         done = small.run(tmp_path, cache, *items)
-    finally:
-        cluster.remove_node(node)
     assert done.returncode == 2
     assert "execution.n_workers=3: the Ray cluster has room for 1 workers of 1 threads each" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -100,12 +111,9 @@ def test_a_log_that_ray_data_encodes_gives_the_same_store(cluster: Any, tmp_path
     items = ["search=personalized", "data.users=20000"]
     (config,) = compose(items)
     here = prepare(config.data, config.cleaning, tmp_path / "here")
-    node = cluster.add_node(num_cpus=2)
-    try:
-        command = [small.command()[0], "-c", ENCODE, cluster.address, str(tmp_path / "ray"), *items]
+    command = [small.command()[0], "-c", ENCODE, cluster.address, str(tmp_path / "ray"), *items]
+    with one_node(cluster, 2):
         done = subprocess.run(command, capture_output=True, text=True, timeout=small.PATIENCE, env=dict(os.environ))
-    finally:
-        cluster.remove_node(node)
     assert done.returncode == 0, done.stderr
     there = Path(done.stdout.strip().splitlines()[-1])
     assert there.name == here.digest

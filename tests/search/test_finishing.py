@@ -65,12 +65,19 @@ def test_what_is_finished_or_has_nothing_to_recover_is_left_alone() -> None:
     )
 
 
-def test_finishing_has_its_share_of_the_time_and_no_more() -> None:
+def test_finishing_has_its_share_of_the_time_with_the_coming_training_and_no_more() -> None:
     trials = [shipped(0.010, 5.0), shipped(0.002, 5.0, rung="rung 2", finishes=0), shipped(0.010, 4.0, keep=7.0)]
-    assert not queue_finishing(study_of(*trials), "rung 2", ROWS, Finishing(0.3, 0.25))
+    assert not queue_finishing(study_of(*trials), "rung 2", ROWS, Finishing(0.55, 0.25))
     study = study_of(*trials)
-    assert queue_finishing(study, "rung 2", ROWS, Finishing(0.4, 0.25))
+    assert queue_finishing(study, "rung 2", ROWS, Finishing(0.6, 0.25)), (
+        "10 s are spent and 19 s come, of 30 s and 19 s"
+    )
     assert queued(study)[0].user_attrs == {FINISHES: 2}
+
+
+def test_a_long_training_waits_until_enough_has_been_seen_to_pay_for_it() -> None:
+    assert not queue_finishing(study_of(shipped(0.010, 5.0)), "rung 2", ROWS, Finishing(0.5, 0.25))
+    assert queue_finishing(study_of(*[shipped(0.010, 5.0)] * 2), "rung 2", ROWS, Finishing(0.5, 0.25))
 
 
 def test_among_equal_gains_the_shorter_training_comes_first() -> None:

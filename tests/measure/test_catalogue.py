@@ -15,7 +15,7 @@ from autocompress.data.sources.ads_simulator import AdsSimulator
 from autocompress.data.sources.session_simulator import SessionSimulator
 from autocompress.data.store import Dataset, prepare
 from autocompress.errors import UserError
-from autocompress.measure.catalogue import ITEM, USER, catalogue_of
+from autocompress.measure.catalogue import BLOCK, ITEM, USER, Catalogue, catalogue_of
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,20 @@ def test_it_is_what_the_definition_says(dataset: Dataset, split: Split) -> None:
     wanted = plainly(dataset, split)
     assert {name: float(each.mean()[0]) for name, each in found.items()} == pytest.approx(wanted)
     assert 0 < wanted["catalogue_ndcg@10"] < wanted["catalogue_recall@10"] < 0.5
+
+
+@pytest.mark.parametrize("several", [1, 9, BLOCK, 3 * BLOCK + 5, 9 * BLOCK, 20 * BLOCK + 1])
+def test_the_first_ranks_are_those_of_a_sorted_catalogue_of_any_size(several: int) -> None:
+    users, draw = 40, np.random.default_rng(several)
+    codes = np.arange(several, dtype=np.int32)[:, None]
+    person, item = (draw.integers(-9, 10, (rows, 3)).astype(np.float32) for rows in (users, several))
+    wanted = np.stack([np.repeat(np.arange(users), 5), draw.integers(0, several, 5 * users)], axis=1)
+    asked = Catalogue(Inputs(codes), Inputs(np.zeros((users, 1), np.int32)), wanted, np.empty((0, 2), np.int64))
+    found = asked.ranks(lambda inputs: {USER: person, ITEM: item})
+    scores = person @ item.T
+    plain = np.array([(scores[of] >= scores[of, what]).sum() - 1 for of, what in wanted])
+    assert (found[plain < 10] == plain[plain < 10]).all()
+    assert (found[plain >= 10] >= 10).all()
 
 
 def test_fewer_users_are_some_of_all_users(dataset: Dataset) -> None:

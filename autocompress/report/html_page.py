@@ -90,6 +90,7 @@ def _warnings(front: FrontFile) -> str:
 def _facts(front: FrontFile) -> str:
     trials, machine = front.trials, front.machine
     rows = ", ".join(f"{split} {count:,}" for split, count in front.data.rows.items())
+    cores = "1 core" if machine.cores == 1 else f"{machine.cores} cores"
     facts = [
         ("data", f"{front.data.name}{' (synthetic)' if front.data.synthetic else ''}, digest {front.data.digest}"),
         ("rows", rows),
@@ -99,7 +100,7 @@ def _facts(front: FrontFile) -> str:
         ("time", wording.duration(front.wall_seconds)),
         ("hypervolume", f"{front.hypervolume:.5g}"),
         ("constraints", ", ".join(f"{name} {value:g}" for name, value in front.constraints.items()) or "none"),
-        ("machine", f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib:.1f} GiB, {machine.os}"),
+        ("machine", f"{machine.cpu}, {cores}, {machine.memory_gib:.1f} GiB, {machine.os}"),
         (
             "software",
             f"Python {machine.python}, ONNX Runtime {machine.onnxruntime}, torch {machine.torch or 'not installed'}",

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autocompress import family
 from autocompress.compress.plan import PACKAGE
 from autocompress.errors import UserError
-from autocompress.search.objectives import Vector, asked_for, front, hypervolume
+from autocompress.search.objectives import Vector, front, hypervolume, keeps
 from autocompress.search.samplers.sampler import TEACHER_BYTES, Setting
 from autocompress.search.samplers.tpe import Tpe
 from autocompress.search.space import WHEN, Spaces, legal_order
@@ -120,14 +120,17 @@ class BanditSampler(BaseSampler):
 def pulls_of(trials: Sequence[FrozenTrial], arms: Sequence[str], bytes_of_teacher: int | None) -> list[Pull]:
     """The pulls of finished trials, in order; those whose plan came out without their arm's family are left out.
 
-    A trial that was stopped added nothing, and cost its seconds.
+    A trial that was stopped added nothing, and cost its seconds; so did, once a file keeps every constraint, one whose
+    file breaks any.
     """
+    some_keep = any(trial.state is TrialState.COMPLETE and keeps(trial.constraints) for trial in trials)
     seen: list[Vector] = []
     found: list[tuple[int, float, Floats]] = []
     volume = 0.0
     for trial in trials:
         before = volume
-        if trial.state is TrialState.COMPLETE and bytes_of_teacher:
+        counts = trial.state is TrialState.COMPLETE and (keeps(trial.constraints) or not some_keep)
+        if counts and bytes_of_teacher:
             seen = [*seen, (trial.values[0], trial.values[1], trial.values[2])]
             seen = [seen[index] for index in front(seen)]
             volume = max(volume, hypervolume(seen, bytes_of_teacher))
@@ -155,7 +158,7 @@ def context_of(trials: Sequence[FrozenTrial], setting: Setting, seconds: float) 
         middle = (sizes[widest] + sizes[widest + 1]) / 2
         place = min(2, int(3 * (middle - sizes[0]) / (sizes[-1] - sizes[0])))
         gaps[place] = (sizes[widest + 1] - sizes[widest]) / (sizes[-1] - sizes[0])
-    kept = [all(by <= 0 for by in asked_for(trial.constraints).values()) for trial in complete]
+    kept = [keeps(trial.constraints) for trial in complete]
     spent = [0.0]
     if setting.n_trials is not None:
         spent.append(len(trials) / setting.n_trials)

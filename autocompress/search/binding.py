@@ -9,11 +9,10 @@ from optuna.trial import FrozenTrial, TrialState
 from autocompress.measure.quality import Metric
 from autocompress.report import wording
 from autocompress.search.latencies import LATENCIES
+from autocompress.search.objectives import RESOURCES
 from autocompress.search.results import Violations, in_force, violations
 from autocompress.search.settings import Constraints
 
-RELATIVE = ("max_bytes", "max_latency_ms", "latency.")
-"""Beginnings of the constraints whose violation is a share of the bound; of all others it is a difference."""
 NEAREST = 3
 
 
@@ -62,7 +61,7 @@ def unkept(
 def _shares(broken: Violations, bounds: Mapping[str, float]) -> Violations:
     """Violations as shares of their bounds."""
     return {
-        name: value if name.startswith(RELATIVE) else value / max(bounds[name], 1e-9) for name, value in broken.items()
+        name: value if name.startswith(RESOURCES) else value / max(bounds[name], 1e-9) for name, value in broken.items()
     }
 
 
@@ -71,6 +70,6 @@ def _values(broken: Violations, bounds: Mapping[str, float]) -> str:
     said = []
     for name, by in broken.items():
         if by > 0:
-            value = bounds[name] * (1 + by) if name.startswith(RELATIVE) else bounds[name] + by
+            value = bounds[name] * (1 + by) if name.startswith(RESOURCES) else bounds[name] + by
             said.append(f"{name} {wording.size(value) if name == 'max_bytes' else f'{value:.3g}'}")
     return ", ".join(said)

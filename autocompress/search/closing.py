@@ -46,7 +46,7 @@ def _full(scene: Scene, ledger: Ledger, files: list[Known]) -> dict[str, Measure
         test = open_test(ledger.teacher.bundle, scene.dataset, scene.threads, scene.goal)
     for index, known in enumerate(missing):
         ledger.show.phase(f"closing measurement: file {index + 1} of {len(missing)}, {known.name}")
-        measured[known.bundle.digest] = measure_in_full(known, ledger.teacher, test, ledger.folder)
+        measured[known.bundle.digest] = measure_in_full(known, ledger.teacher, test, ledger.folder, scene.turns)
     return measured
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from autocompress.measure.machine import machine, machine_digest
 from autocompress.measure.quality import Goal, drop, quality
 from autocompress.report.contract import FrontFile, Latency, MeasuredFile, MetricValue
 from autocompress.search.scene import Quick
+from autocompress.search.turns import Turns
 from autocompress.storage import write_json
 
 BOOTSTRAP_SEED = 20_261_123
@@ -122,8 +124,11 @@ def open_test(teacher: Bundle, dataset: Dataset, threads: int, goal: Goal) -> Te
     return TestSplit(dataset, threads, resampled, replicates, measured, catalogue, of_users)
 
 
-def measure_in_full(known: Known, teacher: Known, test: TestSplit, folder: Path) -> MeasuredFile:
-    """Test quality with intervals, and latency at every batch size, interleaved with the teacher's file.
+def measure_in_full(
+    known: Known, teacher: Known, test: TestSplit, folder: Path, turns: Turns | None = None
+) -> MeasuredFile:
+    """Test quality with intervals, and latency at every batch size, interleaved with the teacher's file, while nobody
+    who takes turns makes a step.
 
     Every metric has a bootstrap interval, and a paired one for its drop. The measurement is stored beside the bundle,
     keyed by machine.
@@ -146,7 +151,8 @@ def measure_in_full(known: Known, teacher: Known, test: TestSplit, folder: Path)
             )
             for metric, value in tested[task].items()
         }
-    latency, speedups = _latency(known.bundle, teacher.bundle, test.dataset)
+    with nullcontext() if turns is None else turns.measuring():
+        latency, speedups = _latency(known.bundle, teacher.bundle, test.dataset)
     quick = describe(known, teacher, folder)
     measured = quick.model_copy(update={"quality": values, "latency_ms": latency, "speedup": speedups})
     _store(known.bundle, measured)

@@ -23,7 +23,7 @@ from autocompress.search.learning_curve import (
     vectors_at,
     vectors_of_files,
 )
-from autocompress.search.objectives import beyond, front, volume
+from autocompress.search.objectives import RESOURCES, beyond, front, keeps, volume
 from autocompress.search.trial_pruners.trial_pruner import Finishing
 
 LATEST = 200
@@ -37,35 +37,56 @@ def queue_finishing(study: optuna.Study, last: str, rows: Sequence[int], finishi
     `last` is the name of the last rung, `rows` are the training rows at each.
     """
     trials = study.get_trials(deepcopy=False)
+    # one that was broken off told nothing of its plan; one that failed by itself would fail again
+    ours = [
+        t for t in trials if FINISHES in t.user_attrs and (t.state is not TrialState.FAIL or "error" in t.user_attrs)
+    ]
+    if any(trial.state is TrialState.WAITING for trial in ours):
+        return False
     over = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    if any(FINISHES in trial.user_attrs and not trial.state.is_finished() for trial in trials):
+    complete = {trial.number: trial for trial in over if trial.state is TrialState.COMPLETE}
+    begun = [trial.user_attrs[FINISHES] for trial in ours if trial.state is TrialState.RUNNING]
+    under_way = sum(_seconds_to_finish(complete[number], rows) for number in begun if number in complete)
+    spent = under_way + sum(_seconds(trial) for trial in over if FINISHES in trial.user_attrs)
+    whole = under_way + sum(_seconds(trial) for trial in over)
+    if spent > finishing.share_of_time * whole:
         return False
-    seconds = [_seconds(trial) for trial in over]
-    spent = sum(each for each, trial in zip(seconds, over, strict=True) if FINISHES in trial.user_attrs)
-    if spent > finishing.share_of_time * sum(seconds):
-        return False
-    taken = {trial.user_attrs[FINISHES] for trial in trials if FINISHES in trial.user_attrs}
-    complete = [trial for trial in over if trial.state is TrialState.COMPLETE]
-    open_ones = [trial for trial in complete if trial.number not in taken and reached(trial) != last]
-    chosen = most_promising(open_ones, complete, last, rows, finishing.quantile)
+    taken = {trial.user_attrs[FINISHES] for trial in ours}
+    open_ones = [trial for number, trial in complete.items() if number not in taken and reached(trial) != last]
+    chosen = most_promising(open_ones, list(complete.values()), last, rows, finishing.quantile)
     if chosen is None:
         return False
     coming = _seconds_to_finish(chosen, rows)
-    if spent + coming > finishing.share_of_time * (sum(seconds) + coming):
+    if spent + coming > finishing.share_of_time * (whole + coming):
         return False
     study.enqueue_trial(chosen.params, user_attrs={FINISHES: chosen.number})
     return True
 
 
+def is_taken(plan: int, number: int, trials: Sequence[FrozenTrial]) -> bool:
+    """Whether another worker queued the finishing of `plan` while trial `number` was queued for it: the first stays."""
+    return any(
+        other.number < number and other.user_attrs.get(FINISHES) == plan and other.state is not TrialState.FAIL
+        for other in trials
+    )
+
+
 def most_promising(
     open_ones: Sequence[FrozenTrial], complete: Sequence[FrozenTrial], last: str, rows: Sequence[int], quantile: float
 ) -> FrozenTrial | None:
-    """The trial of `open_ones` whose finishing adds most hypervolume per second; None where none adds any."""
+    """The trial of `open_ones` whose finishing adds most hypervolume per second; None where none adds any.
+
+    Where files keep every constraint they alone make the front, and a plan whose bytes or latency break one is left
+    alone: training changes neither.
+    """
+    kept = [trial for trial in complete if keeps(trial.constraints)]
+    open_ones = [trial for trial in open_ones if not kept or keeps(trial.constraints, RESOURCES)]
     if not open_ones:
         return None
     vectors = vectors_of_files(complete)
-    numbers = list(vectors)
-    members = {numbers[place]: vectors[numbers[place]] for place in front(list(vectors.values()))}
+    of_the_front = {trial.number for trial in kept or complete}
+    numbers = [number for number in vectors if number in of_the_front]
+    members = {numbers[place]: vectors[numbers[place]] for place in front([vectors[each] for each in numbers])}
     reference = beyond(list(members.values()))
     learned = {
         rung: ShareLeft.learned(told_at(complete, rung, last)) for rung in {reached(trial) for trial in open_ones}

@@ -81,7 +81,9 @@ def front_file(
     )
     constraints = in_force(config.constraints)
     reused = bool(study.user_attrs.get("test_reused"))
-    why = unkept(trials, files.teacher.quality, config.constraints, config.metric, files.latencies)
+    # of the files that a person can take
+    there = [trial for trial in trials if (files.folder / "artefacts" / trial.user_attrs.get("artefact", "")).is_dir()]
+    why = unkept(there, files.teacher.quality, config.constraints, config.metric, files.latencies)
     return FrontFile(
         study=study.study_name,
         state=state,

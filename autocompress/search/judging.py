@@ -16,7 +16,7 @@ from autocompress.search.learning_curve import (
     vectors_at,
     vectors_of_files,
 )
-from autocompress.search.objectives import REFERENCE_QUALITY, Vector, dominates, standing
+from autocompress.search.objectives import REFERENCE_QUALITY, Vector, dominates, keeps, standing
 from autocompress.search.study import finished
 from autocompress.search.trial_pruners.trial_pruner import Others, Verdict
 
@@ -25,14 +25,16 @@ class Judging:
     """Of trial `number` in a study of `rungs` rungs; the other trials are read once, when it starts.
 
     `shortfall` tells how far short the trial fell of its end: TPE ranks stopped trials by it. A trial that finishes a
-    plan (`finishes`) was judged before.
+    plan (`finishes`) was judged before. Files that break a constraint stop nobody; while any keeps them all, a plan
+    that is too large for `constraints.max_bytes` stops at the gate.
     """
 
     def __init__(self, number: int, rungs: int, config: SearchConfig, study: optuna.Study, *, finishes: bool) -> None:
         self._number, self._rungs, self._finishes = number, rungs, finishes
         self._pruner, self._eta = config.study.trial_pruner, config.study.eta
         self._trials = [trial for trial in finished(study) if trial.number != number]
-        self._files = list(vectors_of_files(self._trials).values())
+        self._files = list(vectors_of_files([each for each in self._trials if keeps(each.constraints)]).values())
+        self._max_bytes = config.constraints.max_bytes
         self._last = rung_name(rungs)
         self._began = 0.0
         self.shortfall = 0.0
@@ -53,7 +55,8 @@ class Judging:
         if self._pruner.kind == "none" or self._finishes:
             return "go on"
         if rung == GATE:
-            return "stop" if any(dominates(other, seen) for other in self._files) else "go on"
+            too_large = self._max_bytes is not None and bool(self._files) and 10 ** seen[1] > self._max_bytes + 0.5
+            return "stop" if too_large or any(dominates(other, seen) for other in self._files) else "go on"
         if rung == ONE_SHOT:
             self._began = seen[0]
         others = Others(at_rung, told_at(self._trials, rung, self._last), self._files, self._began)

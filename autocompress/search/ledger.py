@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -53,6 +53,7 @@ class Ledger:
     teacher_known: Known | None = None
     logged: set[int] = field(default_factory=set)
     latencies: dict[str, dict[str, float]] = field(default_factory=dict)
+    stopped_at: float | None = None
 
     @classmethod
     def open(
@@ -88,7 +89,18 @@ class Ledger:
     @property
     def seconds(self) -> float:
         """Running time of the study, over all resumes."""
-        return self.before + time.monotonic() - self.started
+        now = time.monotonic() if self.stopped_at is None else self.stopped_at
+        return self.before + now - self.started
+
+    @contextlib.contextmanager
+    def clock_stopped(self) -> Iterator[None]:
+        """Inside, no running time of the study goes by."""
+        self.stopped_at = time.monotonic()
+        try:
+            yield
+        finally:
+            self.started += time.monotonic() - self.stopped_at
+            self.stopped_at = None
 
     @property
     def seconds_left(self) -> float | None:

@@ -21,12 +21,20 @@ REFERENCE_QUALITY = -0.02
 REFERENCE = "reference"
 """A constraint that nobody asked for: what is expected below the reference quality counts as breaking it."""
 
+RESOURCES = ("max_bytes", "max_latency_ms", "latency.")
+"""Beginnings of the constraints on bytes and latency: broken by a share of the bound, and before any training."""
+
 Vector = tuple[float, float, float]
 
 
 def asked_for(constraints: Mapping[str, float]) -> dict[str, float]:
     """How far those constraints are broken that a person asked for."""
     return {name: by for name, by in constraints.items() if name != REFERENCE}
+
+
+def keeps(constraints: Mapping[str, float], beginnings: tuple[str, ...] = ("",)) -> bool:
+    """Whether a file keeps what a person asked for, as far as the names begin so."""
+    return all(by <= 0 for name, by in asked_for(constraints).items() if name.startswith(beginnings))
 
 
 def vector(quality: float, model_bytes: int, speedup: float) -> Vector:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
 
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known, valid_quality
-from autocompress.search.finishing import queue_finishing
+from autocompress.search.finishing import is_taken, queue_finishing
 from autocompress.search.judging import Judging
 from autocompress.search.latencies import LATENCIES, measured
 from autocompress.search.learning_curve import FINISHES, rung_name
@@ -22,7 +23,7 @@ from autocompress.search.recoveries import recoveries, rows_of
 from autocompress.search.results import Violations, front_members, mean_quality, violations
 from autocompress.search.scene import Scene
 from autocompress.search.space import suggest
-from autocompress.search.study import finished, reopen
+from autocompress.search.study import EXHAUSTED, finished, reopen
 from autocompress.search.trial import Outcome, run_trial
 
 FAILURES_IN_A_ROW = 3
@@ -98,8 +99,10 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
 
 
 def is_spent(config: SearchConfig, study: optuna.Study, books: Books) -> bool:
-    """Whether a limit of the study is reached."""
+    """Whether a limit of the study is reached, or its sampler has nothing more to propose."""
     limit = config.study.n_trials
+    if study.user_attrs.get(EXHAUSTED):
+        return True
     if limit is not None and len(finished(study)) >= limit:
         return True
     return books.seconds_left is not None and books.seconds_left <= 0
@@ -115,10 +118,13 @@ def run_trials(
 ) -> None:
     """The loop: `after` is called with each trial that is over; `by` is stored with each, and says who runs it.
 
-    A trial that raises is told as failed and the study goes on; after `FAILURES_IN_A_ROW` the last error is raised.
+    A trial that raises is told as failed and the study goes on; after `FAILURES_IN_A_ROW` the last error is raised. One
+    that was given to another process, because this one stood still for long, is left to that one. Where the sampler
+    has nothing more to propose (a grid), what is queued is run, and the study is `exhausted`, a user attribute.
     """
     limit, finishing = config.study.n_trials, config.study.trial_pruner.finishes
     failures: list[Exception] = []
+    lost: list[int] = []
     rows = scene.dataset.rows["train"]
     whole = recoveries(config.study.rungs, rows, scene.mask_ids)
 
@@ -127,6 +133,8 @@ def run_trials(
         for name, value in (by or {}).items():
             trial.set_user_attr(name, value)
         finishes = trial.user_attrs.get(FINISHES)
+        if finishes is not None and is_taken(finishes, trial.number, study.get_trials(deepcopy=False)):
+            return Outcome("queued twice"), 0.0, None
         # where stages differ from one to the next a plan is all of them
         stages = whole if finishes is None or "stages" in config.search_spaces else whole[-1:]
         plan = suggest(trial, config.search_spaces, scene.shape, stages)
@@ -160,6 +168,9 @@ def run_trials(
     def objective(trial: optuna.Trial) -> Vector:
         try:
             outcome, shortfall, values = attempt(trial)
+        except UpdateFinishedTrialError:
+            lost.append(trial.number)
+            raise
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             if not any("error" in other.user_attrs for other in finished(study)):
@@ -184,7 +195,20 @@ def run_trials(
         elif finishing is not None and len(whole) > 1:
             queue_finishing(study, rung_name(len(whole)), rows_of(config.study.rungs, rows), finishing)
 
-    study.optimize(objective, callbacks=[ended], catch=(Exception,))
+    def go_on(several: int | None = None) -> None:
+        while True:
+            try:
+                return study.optimize(objective, n_trials=several, callbacks=[ended], catch=(Exception,))
+            except ValueError:  # Optuna's, of a trial that it cannot tell any more
+                if not lost:
+                    raise
+                books.show.note(f"trial {lost.pop()} was given to another process while this one stood still")
+
+    go_on()
+    while not is_spent(config, study, books) and study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        go_on(1)
+    if not is_spent(config, study, books):
+        study.set_user_attr(EXHAUSTED, True)
 
 
 def told(
@@ -193,6 +217,7 @@ def told(
     """Of a trial that ran to its end: its values, what is stored beside them, and how far constraints are broken."""
     assert outcome.bundle is not None
     assert outcome.quick is not None
+    scene.before_step()
     quality = valid_quality(outcome.bundle, scene.dataset, scene.threads, scene.catalogue)
     teacher = books.teacher.quality
     attributes = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -32,14 +33,18 @@ from autocompress.search.optimise import open_trials, optimise
 from autocompress.search.ray_cluster import connected, threads_of_cluster
 from autocompress.search.results import in_force, require_files
 from autocompress.search.study import (
+    EXHAUSTED,
     check_storage,
     finished,
+    lives,
     open_storage,
     open_study,
     reopen,
     seconds_used,
     study_name,
+    without_password,
 )
+from autocompress.search.trial import folder_prefix
 from autocompress.search.workers import join, lead
 from autocompress.storage import check_writable, write_json
 from autocompress.tracking.connection import check, ui_command
@@ -85,14 +90,18 @@ def _search(config: SearchConfig) -> int:
         )
         before, asked = last_front(folder), in_force(config.constraints)
         if before and (before.state, before.constraints) == ("ended", asked) and is_finished(study, config):
-            show.note(
-                f"study {name} is finished: {len(finished(study))} trials, {seconds_used(study) / 60:.1f} minutes. "
-                "A larger study.n_trials or study.minutes extends it."
-            )
+            more = "A larger study.n_trials or study.minutes extends it."
+            if study.user_attrs.get(EXHAUSTED):
+                more = "Every plan of its space has been tried."
+            used = f"{len(finished(study))} trials, {seconds_used(study) / 60:.1f} minutes"
+            show.note(f"study {name} is finished: {used}. {more}")
         else:
             require_files(finished(study), folder)
             if study.user_attrs.get("closed") and before and before.constraints != asked:
-                show.note("the constraints have changed since the test split was opened: the front is chosen anew")
+                show.note(
+                    "the constraints have changed since the test split was opened: the front is chosen anew; to search "
+                    f"under the new ones take another study.name, with study.earlier=[{name}]"
+                )
                 reopen(study)
             for line in report_lines(dataset.cleaning):
                 show.note(line)
@@ -127,9 +136,11 @@ def _search(config: SearchConfig) -> int:
 
 
 def is_finished(study: optuna.Study, config: SearchConfig) -> bool:
-    """Whether the study was closed and neither limit lets it go on."""
+    """Whether the study was closed and no limit lets it go on, or its sampler has nothing more to propose."""
     if not study.user_attrs.get("closed"):
         return False
+    if study.user_attrs.get(EXHAUSTED):
+        return True
     trials, minutes = config.study.n_trials, config.study.minutes
     spent = trials is not None and len(finished(study)) >= trials
     return spent or (minutes is not None and seconds_used(study) >= 60 * minutes)
@@ -137,8 +148,19 @@ def is_finished(study: optuna.Study, config: SearchConfig) -> bool:
 
 def _show_front(config: SearchConfig, folder: Path) -> None:
     commands = {"compare the trials": ui_command(config.tracking)} if config.tracking.enabled else {}
-    commands["watch the study"] = f"optuna-dashboard {config.study.storage}"
+    commands["watch the study"] = f"optuna-dashboard {shlex.quote(without_password(config.study.storage))}"
     print_front(read_front(folder), folder=folder, commands=commands)
+
+
+def _clear(folder: Path) -> None:
+    """Removes what processes of this machine left that were killed; a worker that still lives keeps its own."""
+    ours = folder_prefix()
+    for left in folder.glob(f"{ours}*"):
+        number = left.name.removeprefix(ours).partition(".")[0]
+        if not (number.isdigit() and lives(int(number))):
+            shutil.rmtree(left, ignore_errors=True)
+    for left in folder.glob("artefacts/.*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
@@ -156,8 +178,7 @@ def _lock(folder: Path, name: str) -> Iterator[None]:
                     f"study.name: {name} is being searched by another run of this command; execution.join=true runs "
                     "trials beside it"
                 ) from error
-            for left in (*folder.glob(".trial.*"), *folder.glob("artefacts/.*")):  # by a process that was killed
-                shutil.rmtree(left, ignore_errors=True)
+            _clear(folder)
             yield
     finally:
         if made and not (folder / "artefacts").exists():

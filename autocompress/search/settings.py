@@ -101,4 +101,6 @@ class Execution(Frozen):
     def _leads_or_joins(self) -> Execution:
         if self.join and self.ray is not None:
             raise ValueError("join: a Ray cluster starts its workers itself; leave out join or execution=ray")
+        if self.join and self.n_workers > 1:
+            raise ValueError("join: a command that joins is one worker: start it n_workers times")
         return self

@@ -192,7 +192,7 @@ def legal_order(kinds: Iterable[str]) -> list[str] | None:
 
 
 def in_space(recipe: Mapping[str, Any], spaces: Spaces) -> bool:
-    """Whether every value of a recipe is one that the space could suggest."""
+    """Whether every value of a recipe is one that the space could suggest, or that it fixes."""
     for name, value in recipe.items():
         space, _, knob = name.partition(".")
         known = spaces.get(space, {})
@@ -201,10 +201,22 @@ def in_space(recipe: Mapping[str, Any], spaces: Spaces) -> bool:
     return True
 
 
+def recipe_in(recipe: Mapping[str, Any], spaces: Spaces) -> dict[str, Any]:
+    """What of a recipe can be tried first: without what the space does not have, and without the methods that it does
+    not name, where they may be left out. Empty where the space holds a value of it otherwise, or no method of it."""
+    known = {name: value for name, value in recipe.items() if name.partition(".")[0] in spaces}
+    named = {name.partition(".")[0] for name in known}
+    if not in_space(known, spaces) or not named & {*family.members(PACKAGE), STUDENT}:
+        return {}
+    open_ones = {name: space[WHEN] for name, space in spaces.items() if isinstance(space.get(WHEN), list)}
+    switches = {f"{name}.{WHEN}": name in named for name in open_ones if (name in named) in ends_of(open_ones[name])}
+    return {**switches, **known}
+
+
 def _contains(knob: Knob, value: Any) -> bool:
     if isinstance(knob, Range):
         return isinstance(value, int | float) and knob.low <= value <= knob.high
-    return value in [_scalar(choice) for choice in knob] if isinstance(knob, list) else False
+    return value in [_scalar(choice) for choice in (knob if isinstance(knob, list) else [knob])]
 
 
 def _suggest_all(trial: BaseTrial, space: str, knobs: Mapping[str, Knob]) -> dict[str, Any]:

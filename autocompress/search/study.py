@@ -21,13 +21,16 @@ from autocompress.errors import UserError
 from autocompress.search.earlier import SCHEMA, earlier_recipes
 from autocompress.search.samplers.sampler import Setting
 from autocompress.search.settings import StudySettings
-from autocompress.search.space import Spaces, in_space
+from autocompress.search.space import Spaces, recipe_in
 
 OBJECTIVES = ("-(mean quality - teacher's)", "log10 model bytes", "log10 (1 / speed-up), batch 256")
 BUSY_SECONDS = 30
 HEARTBEAT_SECONDS, GRACE_SECONDS = 5, 30
 """How often a worker says that it lives, and after how long a silence its trial goes to another."""
-HOST = "host"
+HOST, PROCESS = "host", "process"
+"""User attributes: where a worker runs a trial, and its process there."""
+EXHAUSTED = "exhausted"
+"""User attribute of a study whose sampler has nothing more to propose."""
 
 
 def study_name(scenario: str, data: str, key: dict[str, Any]) -> str:
@@ -44,7 +47,7 @@ def open_storage(url: str) -> RDBStorage:
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     shown = url
     try:
-        shown = make_url(url).render_as_string(hide_password=True)
+        shown = without_password(url)
         sqlite = make_url(url).get_backend_name() == "sqlite"
         arguments = {"timeout": BUSY_SECONDS} if sqlite else {"connect_timeout": 5}
         storage = RDBStorage(
@@ -64,6 +67,11 @@ def open_storage(url: str) -> RDBStorage:
         event.listen(storage.engine, "connect", _write_ahead)
         storage.engine.dispose()
     return storage
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown; `ArgumentError` where it is malformed."""
+    return make_url(url).render_as_string(hide_password=True)
 
 
 def check_storage(url: str) -> None:
@@ -90,10 +98,11 @@ def open_study(
     """The study of this name, new or resumed.
 
     Recipes, and the fronts of earlier studies on `schema` (a digest) that the settings ask for, are queued in a new
-    study. The caller holds the study's lock, so a trial of this machine that is RUNNING belongs to a process that
-    died: it is told as failed, and its proposal is not made again. The sampler's seed comes from (seed, trials stored),
-    because a resumed sampler with the old seed would repeat its proposals. `UserError` naming
-    `study.name` where the stored study has another `key` (as in `study_name`): its trials cannot be compared.
+    study. The caller holds the study's lock, so a trial of this machine that is RUNNING belongs to a worker that still
+    lives, or to a process that died: then it is told as failed, and its proposal is not made again. The sampler's seed
+    comes from (seed, trials stored), because a resumed sampler with the old seed would repeat its proposals.
+    `UserError` naming `study.name` where the stored study has another `key` (as in `study_name`): its trials cannot be
+    compared.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     # metric names and grouped TPE are marked experimental; both are what the dashboard and the sampler need
@@ -109,11 +118,12 @@ def open_study(
     study.set_user_attr("key", json_digest(key))
     study.set_user_attr(SCHEMA, schema)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if trial.user_attrs.get(HOST, socket.gethostname()) == socket.gethostname():
+        here = trial.user_attrs.get(HOST, socket.gethostname()) == socket.gethostname()
+        if here and not lives(trial.user_attrs.get(PROCESS)):
             study.tell(trial.number, state=TrialState.FAIL)
     if not study.get_trials(deepcopy=False):
         study.set_metric_names(list(OBJECTIVES))
-        recipes = [dict(recipe) for recipe in settings.recipes if in_space(recipe, spaces)]
+        recipes = [known for recipe in settings.recipes if (known := recipe_in(recipe, spaces))]
         if settings.earlier:
             recipes += earlier_recipes(storage, settings.earlier, schema, spaces)
         for recipe in recipes:
@@ -122,12 +132,25 @@ def open_study(
     return study
 
 
+def lives(process: int | None) -> bool:
+    """Whether there is a process of this number on this machine."""
+    if process is None:
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
+
+
 def new_sampler(
     study: optuna.Study, settings: StudySettings, spaces: Spaces, worker: int | None = None
 ) -> optuna.samplers.BaseSampler:
     """The sampler of a process that goes on with a study; each `worker` of several has a seed of its own."""
     seed = settings.seed + 7919 * len(study.get_trials(deepcopy=False)) + 104_729 * (worker or 0)
-    setting = Setting(spaces, seed, settings.n_trials, settings.minutes, together=worker is not None)
+    setting = Setting(spaces, seed % 2**32, settings.n_trials, settings.minutes, together=worker is not None)
     return settings.sampler.build(setting)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import os
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -62,7 +64,7 @@ def run_trial(
     lineage names its rung. Raises `RuntimeError` where torch and the final file disagree.
     """
     outcome, started = Outcome(), time.perf_counter()
-    with TemporaryDirectory(prefix=".trial.", dir=scene.folder) as name:
+    with TemporaryDirectory(prefix=f"{folder_prefix()}{os.getpid()}.", dir=scene.folder) as name:
         draft = Path(name) / "model.onnx"
         model, records = one_shot(plan, scene)
         export(model, scene.dataset.schema, draft, scene.cache)
@@ -130,6 +132,11 @@ def run_trial(
     return _timed(outcome, started)
 
 
+def folder_prefix() -> str:
+    """How the folders of this machine's running trials are named, before the process's number."""
+    return f".trial.{socket.gethostname()}."
+
+
 def start(shape: Shape, scene: Scene) -> Recommender:
     """The student before any transform: the teacher's weights in that shape, batch norms folded."""
     if shape == scene.shape:
@@ -148,7 +155,11 @@ def reshaped(model: Recommender, now: Shape, then: Shape, context: Context) -> R
 def one_shot(plan: Plan, scene: Scene) -> tuple[Recommender, list[Record]]:
     """The student after all transforms and no training, with their records."""
     model = start(plan.student, scene)
-    return model, [transform.apply(model, scene.context) for transform in plan.transforms()]
+    records = []
+    for transform in plan.transforms():
+        scene.before_step()
+        records.append(transform.apply(model, scene.context))
+    return model, records
 
 
 def ship(model: Recommender, plan: Plan, records: list[Record], scene: Scene, seed: int, rung: str) -> Bundle:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import secrets
 import socket
 import time
 import warnings
@@ -33,7 +34,7 @@ from autocompress.search.opening import know_teacher, scene_of
 from autocompress.search.optimise import is_spent, run_trials
 from autocompress.search.ray_cluster import RayWorker, check_room
 from autocompress.search.samplers.sampler import TEACHER_BYTES
-from autocompress.search.study import HOST, finished, give_back, new_sampler, open_storage, seconds_used
+from autocompress.search.study import HOST, PROCESS, finished, give_back, new_sampler, open_storage, seconds_used
 
 LEADER = f"{socket.gethostname()}:{os.getpid()}"
 """Who this process is among those that run trials of a study."""
@@ -189,14 +190,15 @@ def work(
         study = optuna.load_study(study_name=name, storage=open_storage(config.study.storage))
         study.sampler = new_sampler(study, config.study, config.search_spaces, number)
         books = WorkerBooks(know_teacher(config, scene), before, began, config.study.minutes)
+        by = {HOST: socket.gethostname(), PROCESS: os.getpid(), WORKER: who}
         if not is_spent(config, study, books):
-            run_trials(config, study, scene, books, _nothing, {HOST: socket.gethostname(), WORKER: who})
+            run_trials(config, study, scene, books, _while_led, by)
 
 
 def join(config: SearchConfig, name: str, folder: Path, threads: int) -> None:
     """Runs trials of a study that another command leads, until that one's limits; waits for its teacher first.
 
-    `UserError` where there is no such study.
+    `UserError` where there is no such study, or where it has ended.
     """
     try:
         study = optuna.load_study(study_name=name, storage=open_storage(config.study.storage))
@@ -205,12 +207,22 @@ def join(config: SearchConfig, name: str, folder: Path, threads: int) -> None:
             f"execution.join: there is no study {name} in study.storage; the command that leads it has the same "
             "overrides, and no execution.join"
         ) from error
+    if study.user_attrs.get("closed"):
+        raise UserError(
+            f"execution.join: the study {name} has ended; the same command without execution.join and with larger "
+            "limits extends it, and then others may join"
+        )
+    if TEACHER_BYTES not in study.user_attrs:
+        print(f"{name}: waiting until the command that leads it has its teacher", flush=True)
     while TEACHER_BYTES not in study.user_attrs:
         time.sleep(LOOK_SECONDS)
     dumped = config.model_dump(mode="json")
-    # no two processes of a machine have one id, so its proposals are its own
-    work(dumped, name, str(folder), threads, os.getpid(), LEADER, seconds_used(study), time.time())
+    # a number of its own, on whatever machine: its proposals are its own
+    work(dumped, name, str(folder), threads, secrets.randbits(31), LEADER, seconds_used(study), time.time())
 
 
-def _nothing(trial: FrozenTrial) -> None:
-    """The leader books it."""
+def _while_led(trial: FrozenTrial) -> None:
+    """The leader books it; where that one was killed, its workers end."""
+    leader = multiprocessing.parent_process()
+    if leader is not None and not leader.is_alive():
+        raise KeyboardInterrupt

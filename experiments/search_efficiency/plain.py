@@ -22,7 +22,7 @@ from autocompress.search.files import valid_quality
 from autocompress.search.objectives import Vector, vector
 from autocompress.search.results import mean_quality
 from autocompress.search.scene import Scene
-from autocompress.search.space import in_space, suggest
+from autocompress.search.space import recipe_in, suggest
 from autocompress.search.trial import one_shot, ship
 from autocompress.storage import write_json
 from autocompress.training.fit import FRESH, WARM, fit
@@ -82,8 +82,8 @@ def main(found: str, started: str, way: str, *items: str) -> None:
         directions=["minimize"] * 3, sampler=SAMPLERS[way.removesuffix(RANDOM_WEIGHTS)](config.study.seed)
     )
     for recipe in config.study.recipes:
-        if in_space(recipe, config.search_spaces):
-            study.enqueue_trial(dict(recipe))
+        if known := recipe_in(recipe, config.search_spaces):
+            study.enqueue_trial(known)
     assert config.study.minutes is not None
     study.optimize(objective, timeout=60 * config.study.minutes - (time.time() - float(started)), catch=(Exception,))
     failed = [trial.number for trial in study.trials if trial.state is optuna.trial.TrialState.FAIL]

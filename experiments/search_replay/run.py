@@ -38,7 +38,7 @@ from autocompress.search.learning_curve import FINISHES, rung_name
 from autocompress.search.objectives import REFERENCE, REFERENCE_QUALITY, Vector, vector, volume
 from autocompress.search.recoveries import recoveries, rows_of
 from autocompress.search.samplers.sampler import TEACHER_BYTES, Setting
-from autocompress.search.space import in_space, suggest
+from autocompress.search.space import recipe_in, suggest
 from autocompress.search.surrogate import features
 from autocompress.storage import write_json
 
@@ -134,8 +134,8 @@ def replay(world: World, seed: int, items: tuple[str, ...]) -> list[float]:
     study = optuna.create_study(directions=["minimize"] * 3, sampler=sampler)
     study.set_user_attr(TEACHER_BYTES, TEACHER)
     for recipe in settings.recipes:
-        if in_space(recipe, spaces):
-            study.enqueue_trial(dict(recipe))
+        if known := recipe_in(recipe, spaces):
+            study.enqueue_trial(known)
     rows, whole = rows_of(settings.rungs, ROWS), recoveries(settings.rungs, ROWS, 0.05)
     clock, files = START, list[tuple[float, Vector]]()
     while clock < 60 * MINUTES:

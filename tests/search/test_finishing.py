@@ -9,7 +9,7 @@ import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autocompress.search.finishing import most_promising, queue_finishing
+from autocompress.search.finishing import is_taken, most_promising, queue_finishing
 from autocompress.search.learning_curve import FINISHES
 from autocompress.search.trial_pruners.trial_pruner import Finishing
 
@@ -18,7 +18,13 @@ ROWS = (100, 1_000)
 
 
 def shipped(
-    loss: float, size: float, *, rung: str = "rung 1", finishes: int | None = None, keep: float = 1.0
+    loss: float,
+    size: float,
+    *,
+    rung: str = "rung 1",
+    finishes: int | None = None,
+    keep: float = 1.0,
+    broken: dict[str, float] | None = None,
 ) -> FrozenTrial:
     """A complete trial of ten seconds, one of which was training."""
     rungs = [
@@ -30,6 +36,7 @@ def shipped(
         params={"rows.keep": keep},
         distributions=SPACE,
         user_attrs={"rungs": rungs, **({} if finishes is None else {FINISHES: finishes})},
+        constraints=broken,
     )
     made.datetime_start = datetime(2026, 1, 1)
     made.datetime_complete = made.datetime_start + timedelta(seconds=10)
@@ -88,6 +95,48 @@ def test_among_equal_gains_the_shorter_training_comes_first() -> None:
     corner.number = 2
     assert most_promising([long], [long, corner], "rung 2", ROWS, 0.25) is long
     assert most_promising([], [corner], "rung 2", ROWS, 0.25) is None
+
+
+def test_a_plan_that_training_cannot_make_fit_is_left_alone_once_any_file_fits() -> None:
+    large, lossy = shipped(0.010, 5.0, broken={"max_bytes": 0.2}), shipped(0.012, 4.9, broken={"auc_drop": 0.002})
+    fits = shipped(0.0, 4.8, broken={"max_bytes": -0.1, "auc_drop": -0.01})
+    for number, trial in enumerate((large, lossy, fits)):
+        trial.number = number
+    assert most_promising([large], [large, fits], "rung 2", ROWS, 0.25) is None
+    assert most_promising([large], [large], "rung 2", ROWS, 0.25) is large
+    lossy_and_faster = shipped(0.012, 4.7, broken={"auc_drop": 0.002})
+    lossy_and_faster.number = 3
+    assert most_promising([lossy_and_faster], [lossy_and_faster, fits], "rung 2", ROWS, 0.25) is lossy_and_faster
+
+
+def finishing(state: TrialState, **attributes: str) -> FrozenTrial:
+    return create_trial(
+        state=state, params={"rows.keep": 1.0}, distributions=SPACE, user_attrs={FINISHES: 0, **attributes}
+    )
+
+
+def test_a_plan_whose_finishing_was_broken_off_is_queued_again_and_one_that_failed_is_not() -> None:
+    trials = [shipped(0.010, 5.0)] * 2
+    assert queue_finishing(study_of(*trials, finishing(TrialState.FAIL)), "rung 2", ROWS, Finishing(0.5, 0.25))
+    failed = study_of(*trials, finishing(TrialState.FAIL, error="RuntimeError: parity"))
+    assert queue_finishing(failed, "rung 2", ROWS, Finishing(0.5, 0.25))
+    assert queued(failed)[0].user_attrs == {FINISHES: 1}
+
+
+def test_what_other_workers_are_finishing_counts_with_the_time_that_it_will_take() -> None:
+    trials = [shipped(0.010, 5.0)] * 4
+    under_way = finishing(TrialState.RUNNING)
+    assert not queue_finishing(study_of(*trials, under_way), "rung 2", ROWS, Finishing(0.48, 0.25))
+    study = study_of(*trials, under_way)
+    assert queue_finishing(study, "rung 2", ROWS, Finishing(0.5, 0.25)), "38 s of 78 s"
+    assert queued(study)[0].user_attrs == {FINISHES: 1}
+
+
+def test_of_two_workers_that_queue_the_same_plan_the_first_finishes_it() -> None:
+    trials = study_of(shipped(0.01, 5.0), finishing(TrialState.RUNNING), finishing(TrialState.WAITING)).trials
+    assert (is_taken(0, 1, trials), is_taken(0, 2, trials), is_taken(1, 2, trials)) == (False, True, False)
+    broken_off = study_of(shipped(0.01, 5.0), finishing(TrialState.FAIL), finishing(TrialState.WAITING)).trials
+    assert not is_taken(0, 2, broken_off)
 
 
 @pytest.mark.parametrize("state", [TrialState.PRUNED, TrialState.FAIL])

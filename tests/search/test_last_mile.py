@@ -27,6 +27,12 @@ def test_who_is_worse_but_smaller_or_faster_stays() -> None:
     assert survivors({1: Seen(SMALL, 0.0, good), 2: Seen(SMALL, -0.3, bad)}) == [1, 2]
 
 
+def test_who_has_not_been_trained_on_the_whole_log_is_not_given_up() -> None:
+    good, bad = (0.0, 0.0001, -0.0001), (-0.01, -0.0101, -0.0099)
+    seen = {1: Seen(SMALL, 0.0, good), 2: Seen(LARGE, 0.0, ()), 3: Seen(LARGE, 0.0, bad)}
+    assert survivors(seen) == [1, 2]
+
+
 def test_a_difference_inside_the_noise_decides_nothing() -> None:
     noisy = {1: Seen(SMALL, 0.0, (0.0, 0.004)), 2: Seen(SMALL, 0.0, (-0.001, 0.001))}
     assert survivors(noisy) == [1, 2]

@@ -21,7 +21,7 @@ from autocompress.config.compose import compose
 from autocompress.errors import UserError
 from autocompress.family import members
 from autocompress.models.dcnv2 import DCNv2Shape
-from autocompress.search.space import Knob, Range, Spaces, check_spaces, in_space, legal_order, suggest
+from autocompress.search.space import Knob, Range, Spaces, check_spaces, in_space, legal_order, recipe_in, suggest
 
 TEACHER = DCNv2Shape(embedding_dim=16, cross_layers=2, cross_rank=64, tower=(256, 256))
 RUNGS = [Recovery(data_share=0.25), Recovery(data_share=1.0)]
@@ -263,6 +263,29 @@ def test_any_methods_together_get_an_order_that_a_plan_accepts_or_two_of_them_ex
 )
 def test_a_recipe_is_in_the_space_where_all_of_its_values_are(recipe: dict[str, Any], held: bool) -> None:
     assert in_space(recipe, packaged()) is held
+
+
+def test_a_recipe_is_tried_without_what_the_space_lacks_and_without_what_the_recipe_does_not_name() -> None:
+    space: Spaces = {
+        "rows": {"keep": Range(low=0.1, high=1.0), "when": [True, False]},
+        "quantize_tables": {"bits": [4, 8], "granularity": "row"},
+        "hashing": {"rows": [8], "when": [True, False]},
+    }
+    recipe = {"rows.keep": 0.5, "quantize_tables.bits": 4, "student.tower": "teacher", "recovery.learning_rate": 0.1}
+    found = {"rows.keep": 0.5, "quantize_tables.bits": 4, "rows.when": True, "hashing.when": False}
+    assert recipe_in(recipe, space) == found
+    assert recipe_in({**recipe, "quantize_tables.granularity": "row"}, space) == {
+        **found,
+        "quantize_tables.granularity": "row",
+    }
+    assert recipe_in({**recipe, "quantize_tables.granularity": "field"}, space) == {}
+    assert recipe_in({"recovery.learning_rate": 0.1}, {"recovery": {"learning_rate": [0.1]}}) == {}
+
+
+@pytest.mark.parametrize("name", ["quick", "pruning", "quantization", "tables"])
+def test_a_ready_space_begins_with_a_known_good_plan(name: str) -> None:
+    (config,) = compose(["search=ads", f"search_spaces=[{name}]"])
+    assert any(recipe_in(recipe, config.search_spaces) for recipe in config.study.recipes)
 
 
 @pytest.mark.parametrize(

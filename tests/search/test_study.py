@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +20,15 @@ from autocompress.search.files import Known
 from autocompress.search.results import Finished, front_members, in_force, require_files
 from autocompress.search.scene import Quick
 from autocompress.search.settings import Constraints, StudySettings
-from autocompress.search.study import OBJECTIVES, check_storage, open_storage, open_study, reopen
+from autocompress.search.study import (
+    OBJECTIVES,
+    PROCESS,
+    check_storage,
+    open_storage,
+    open_study,
+    reopen,
+    without_password,
+)
 
 
 @pytest.fixture
@@ -38,6 +49,22 @@ def test_a_study_of_another_key_is_refused_by_its_name_and_left_as_it_is(storage
     assert study.trials[running.number].state is TrialState.RUNNING
     opened(storage, {"seed": 0})
     assert study.trials[running.number].state is TrialState.FAIL
+
+
+def test_a_trial_of_a_worker_that_still_lives_is_left_to_it(storage: RDBStorage) -> None:
+    study = opened(storage, {})
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for process in (os.getpid(), gone.pid):
+        with pytest.warns(UserWarning, match="Heartbeat"):
+            study.ask().set_user_attr(PROCESS, process)
+    opened(storage, {})
+    assert [trial.state for trial in study.trials] == [TrialState.RUNNING, TrialState.FAIL]
+
+
+def test_a_password_is_not_shown() -> None:
+    assert without_password("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
+    assert without_password("sqlite:///a.db") == "sqlite:///a.db"
 
 
 def test_a_study_from_before_keys_were_stored_takes_the_first_one(storage: RDBStorage) -> None:

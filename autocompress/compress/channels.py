@@ -72,12 +72,24 @@ class Channels(Frozen):
         return None
 
 
+_PRUNABLE: dict[tuple[str, int], list[str]] = {}
+"""By architecture and width of the input: every layer is tried on a copy, and a study has few architectures."""
+
+
 def prunable_layers(dense: nn.Module, width: int) -> list[str]:
     """Linear layers of which a copy can lose an output while the input's and the output's widths stay.
 
     Not asked are `fixed_layers` that the dense part names: Torch-Pruning takes minutes to look through the reshapes of
     an attention or a product beside or behind them.
     """
+    constants = [getattr(module, "graph_constants", "") for module in dense.modules()]
+    key = f"{dense}{constants}", width
+    if key not in _PRUNABLE:
+        _PRUNABLE[key] = _tried(dense, width)
+    return list(_PRUNABLE[key])
+
+
+def _tried(dense: nn.Module, width: int) -> list[str]:
     example = torch.zeros(2, width)
     shape = dense(example).shape
     names: list[str] = []
@@ -121,11 +133,10 @@ def _graph(dense: nn.Module, width: int) -> tp.DependencyGraph:
     )
 
 
-def _readers(dense: nn.Module, width: int, name: str) -> list[tuple[nn.Linear, list[int]]]:
-    """Linear layers that read the outputs of `name`, with the input columns that are its channels, in order."""
-    layer = _linear(dense, name)
+def _readers(graph: tp.DependencyGraph, layer: nn.Linear) -> list[tuple[nn.Linear, list[int]]]:
+    """Linear layers that read the outputs of `layer`, with the input columns that are its channels, in order."""
     everything = list(range(layer.out_features))
-    group = _graph(dense, width).get_pruning_group(layer, tp.prune_linear_out_channels, idxs=everything)
+    group = graph.get_pruning_group(layer, tp.prune_linear_out_channels, idxs=everything)
     return [
         (dependency.target.module, list(columns))
         for dependency, columns in group
@@ -145,14 +156,15 @@ def _scores(model: Recommender, context: Context, importance: str, names: list[s
         weight = layer.weight.detach()
         return weight * gradients[f"{layer_names[layer]}.weight"] if gradients else weight
 
-    scores = {}
+    scores: dict[str, torch.Tensor] = {}
+    graph = _graph(dense, model.bank.layout.width) if names else None
     for name in names:
         layer = _linear(dense, name)
         out = weighed(layer)
         score = out.abs().sum(1) if importance == "gradient" else out.square().sum(1)
         if importance == "activation":
             score = torch.zeros_like(score)
-        for reader, columns in _readers(dense, model.bank.layout.width, name):
+        for reader, columns in _readers(graph, layer):
             part = weighed(reader)[:, columns]
             if importance == "activation":
                 score = score + activity[name] * part.norm(dim=0)

@@ -57,7 +57,7 @@ def _missing_file(path: str) -> UserError:
 
 def _unknown_key(full_key: str, key: str, parent: DictConfig) -> UserError:
     keys = {str(name) for name in parent if name != "hydra"}
-    if full_key.startswith("search_spaces.") and key in options("search_spaces") and key not in keys:
+    if full_key == f"search_spaces.{key}" and key in options("search_spaces") and key not in keys:
         return UserError(f"{full_key}: no space of this search, or a set of them; there are {', '.join(sorted(keys))}")
     known: Iterable[str] = keys if "." in full_key else keys | set(groups())
     return not_allowed(f"{full_key}: unknown key (+{full_key}=... adds to an open map)", key, known)

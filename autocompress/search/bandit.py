@@ -123,13 +123,13 @@ def pulls_of(trials: Sequence[FrozenTrial], arms: Sequence[str], bytes_of_teache
     A trial that was stopped added nothing, and cost its seconds; so did, once a file keeps every constraint, one whose
     file breaks any.
     """
-    some_keep = any(trial.state is TrialState.COMPLETE and keeps(trial.constraints) for trial in trials)
+    some_keep = any(trial.state is TrialState.COMPLETE and keeps(trial) for trial in trials)
     seen: list[Vector] = []
     found: list[tuple[int, float, Floats]] = []
     volume = 0.0
     for trial in trials:
         before = volume
-        counts = trial.state is TrialState.COMPLETE and (keeps(trial.constraints) or not some_keep)
+        counts = trial.state is TrialState.COMPLETE and (keeps(trial) or not some_keep)
         if counts and bytes_of_teacher:
             seen = [*seen, (trial.values[0], trial.values[1], trial.values[2])]
             seen = [seen[index] for index in front(seen)]
@@ -158,7 +158,7 @@ def context_of(trials: Sequence[FrozenTrial], setting: Setting, seconds: float) 
         middle = (sizes[widest] + sizes[widest + 1]) / 2
         place = min(2, int(3 * (middle - sizes[0]) / (sizes[-1] - sizes[0])))
         gaps[place] = (sizes[widest + 1] - sizes[widest]) / (sizes[-1] - sizes[0])
-    kept = [keeps(trial.constraints) for trial in complete]
+    kept = [keeps(trial) for trial in complete]
     spent = [0.0]
     if setting.n_trials is not None:
         spent.append(len(trials) / setting.n_trials)

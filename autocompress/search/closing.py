@@ -12,7 +12,7 @@ from autocompress.search.ledger import Ledger
 from autocompress.search.mattered import mattered
 from autocompress.search.results import drop_dominated, front_members
 from autocompress.search.scene import Scene
-from autocompress.search.study import finished
+from autocompress.search.study import EXHAUSTED, finished
 
 
 def close(study: optuna.Study, scene: Scene, ledger: Ledger) -> None:
@@ -52,6 +52,8 @@ def _full(scene: Scene, ledger: Ledger, files: list[Known]) -> dict[str, Measure
 
 def _nothing(study: optuna.Study, ledger: Ledger) -> str:
     """Why there is no front, and what to do."""
+    if study.user_attrs.get(EXHAUSTED):
+        return "no trial ran to its end, and every plan of the space has been tried: widen it, under another study.name"
     if finished(study):
         return "no trial ran to its end: a larger study.n_trials or study.minutes goes on from here"
     return (

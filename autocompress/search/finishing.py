@@ -6,7 +6,9 @@ So many plans are seen while the front is young, and what counts is trained on t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -28,19 +30,26 @@ from autocompress.search.trial_pruners.trial_pruner import Finishing
 
 LATEST = 200
 """Plans that are looked at, of those that may be finished: a look takes a tenth of a millisecond."""
+ATTEMPTS = 2
+"""Trainings that may be broken off: a plan that killed two processes is not tried again."""
+TWICE = "queued twice"
+"""Where a trial stopped whose plan another one finishes."""
 
 
-def queue_finishing(study: optuna.Study, last: str, rows: Sequence[int], finishing: Finishing) -> bool:
+def queue_finishing(
+    study: optuna.Study,
+    last: str,
+    rows: Sequence[int],
+    finishing: Finishing,
+    bounds: Mapping[str, float] = MappingProxyType({}),
+) -> bool:
     """Queues the trial that finishes the most promising plan; False where none is, or where it would take finishing
     past its share: what is seen first is rarely what is worth a long training.
 
-    `last` is the name of the last rung, `rows` are the training rows at each.
+    `last` is the name of the last rung, `rows` are the training rows at each, `bounds` the constraints in force.
     """
     trials = study.get_trials(deepcopy=False)
-    # one that was broken off told nothing of its plan; one that failed by itself would fail again
-    ours = [
-        t for t in trials if FINISHES in t.user_attrs and (t.state is not TrialState.FAIL or "error" in t.user_attrs)
-    ]
+    ours = [trial for trial in trials if FINISHES in trial.user_attrs and trial.user_attrs.get("stopped_at") != TWICE]
     if any(trial.state is TrialState.WAITING for trial in ours):
         return False
     over = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
@@ -51,9 +60,12 @@ def queue_finishing(study: optuna.Study, last: str, rows: Sequence[int], finishi
     whole = under_way + sum(_seconds(trial) for trial in over)
     if spent > finishing.share_of_time * whole:
         return False
-    taken = {trial.user_attrs[FINISHES] for trial in ours}
+    # one that was broken off told nothing of its plan; one that failed by itself would fail again
+    broken_off = [t.user_attrs[FINISHES] for t in ours if t.state is TrialState.FAIL and "error" not in t.user_attrs]
+    tried = Counter(trial.user_attrs[FINISHES] for trial in ours)
+    taken = {plan for plan, times in tried.items() if times > broken_off.count(plan) or times >= ATTEMPTS}
     open_ones = [trial for number, trial in complete.items() if number not in taken and reached(trial) != last]
-    chosen = most_promising(open_ones, list(complete.values()), last, rows, finishing.quantile)
+    chosen = most_promising(open_ones, list(complete.values()), last, rows, finishing.quantile, bounds)
     if chosen is None:
         return False
     coming = _seconds_to_finish(chosen, rows)
@@ -65,22 +77,25 @@ def queue_finishing(study: optuna.Study, last: str, rows: Sequence[int], finishi
 
 def is_taken(plan: int, number: int, trials: Sequence[FrozenTrial]) -> bool:
     """Whether another worker queued the finishing of `plan` while trial `number` was queued for it: the first stays."""
-    return any(
-        other.number < number and other.user_attrs.get(FINISHES) == plan and other.state is not TrialState.FAIL
-        for other in trials
-    )
+    before = [trial for trial in trials if trial.number < number and trial.user_attrs.get(FINISHES) == plan]
+    return any(trial.state is not TrialState.FAIL and trial.user_attrs.get("stopped_at") != TWICE for trial in before)
 
 
 def most_promising(
-    open_ones: Sequence[FrozenTrial], complete: Sequence[FrozenTrial], last: str, rows: Sequence[int], quantile: float
+    open_ones: Sequence[FrozenTrial],
+    complete: Sequence[FrozenTrial],
+    last: str,
+    rows: Sequence[int],
+    quantile: float,
+    bounds: Mapping[str, float] = MappingProxyType({}),
 ) -> FrozenTrial | None:
     """The trial of `open_ones` whose finishing adds most hypervolume per second; None where none adds any.
 
     Where files keep every constraint they alone make the front, and a plan whose bytes or latency break one is left
     alone: training changes neither.
     """
-    kept = [trial for trial in complete if keeps(trial.constraints)]
-    open_ones = [trial for trial in open_ones if not kept or keeps(trial.constraints, RESOURCES)]
+    kept = [trial for trial in complete if keeps(trial, bounds)]
+    open_ones = [trial for trial in open_ones if not kept or keeps(trial, bounds, RESOURCES)]
     if not open_ones:
         return None
     vectors = vectors_of_files(complete)

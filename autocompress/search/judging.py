@@ -17,6 +17,7 @@ from autocompress.search.learning_curve import (
     vectors_of_files,
 )
 from autocompress.search.objectives import REFERENCE_QUALITY, Vector, dominates, keeps, standing
+from autocompress.search.results import in_force
 from autocompress.search.study import finished
 from autocompress.search.trial_pruners.trial_pruner import Others, Verdict
 
@@ -33,7 +34,8 @@ class Judging:
         self._number, self._rungs, self._finishes = number, rungs, finishes
         self._pruner, self._eta = config.study.trial_pruner, config.study.eta
         self._trials = [trial for trial in finished(study) if trial.number != number]
-        self._files = list(vectors_of_files([each for each in self._trials if keeps(each.constraints)]).values())
+        kept = [trial for trial in self._trials if keeps(trial, in_force(config.constraints))]
+        self._files = list(vectors_of_files(kept).values())
         self._max_bytes = config.constraints.max_bytes
         self._last = rung_name(rungs)
         self._began = 0.0

@@ -21,17 +21,15 @@ from autocompress.search.config import SearchConfig
 from autocompress.search.learning_curve import reached, rung_name
 from autocompress.search.ledger import Ledger
 from autocompress.search.objectives import TIES
-from autocompress.search.optimise import told
 from autocompress.search.recoveries import recoveries, rows_of
 from autocompress.search.results import front_members
 from autocompress.search.scene import Scene
 from autocompress.search.space import suggest
 from autocompress.search.study import finished
+from autocompress.search.told import told
 from autocompress.search.trial import run_trial
 
 AGAIN, SEED = "trained_again", "trained_with_seed"
-MEMBERS = "last_mile"
-"""User attribute of a study: who was trained again. The file of one that its own second training beat is dropped."""
 SURE = 1.96
 
 
@@ -53,11 +51,13 @@ def last_mile(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: L
     if not seeds:
         return
     stored = {trial.number: trial for trial in finished(study)}
-    first = [trial for trial in ledger.finished() if AGAIN not in stored[trial.number].user_attrs]
-    numbers = {*study.user_attrs.get(MEMBERS, []), *(member.number for member in front_members(first))}
-    study.set_user_attr(MEMBERS, sorted(numbers))
-    members = {number: stored[number] for number in sorted(numbers)}
-    last = rung_name(len(rows_of(config.study.rungs, scene.dataset.rows["train"])))
+    there = ledger.finished()
+    first = [trial for trial in there if AGAIN not in stored[trial.number].user_attrs]
+    # on a resume the file of a member may be dropped already, because its own second training beat it
+    on_it = [member.number for member in (*front_members(first), *front_members(there))]
+    members = {number: stored[number] for number in (stored[each].user_attrs.get(AGAIN, each) for each in on_it)}
+    rows = rows_of(config.study.rungs, scene.dataset.rows["train"])
+    last = rung_name(len(rows)) if rows[-1] >= scene.dataset.rows["train"] else ""
     with ledger.clock_stopped():
         for seed in range(1, seeds + 1):
             alive = survivors({number: _seen(trial, finished(study), last) for number, trial in members.items()})

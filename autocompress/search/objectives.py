@@ -13,6 +13,7 @@ from typing import Literal
 import moocore
 import numpy as np
 from numpy.typing import NDArray
+from optuna.trial import FrozenTrial
 
 TIES = (0.0002, math.log10(1.01), math.log10(1.05))
 """Differences below these are ties, or noise would make a front: .0002 of AUC, 1 % of bytes, 5 % of latency."""
@@ -21,6 +22,8 @@ REFERENCE_QUALITY = -0.02
 REFERENCE = "reference"
 """A constraint that nobody asked for: what is expected below the reference quality counts as breaking it."""
 
+BOUNDS = "bounds"
+"""User attribute: the constraints under which a trial's file was judged."""
 RESOURCES = ("max_bytes", "max_latency_ms", "latency.")
 """Beginnings of the constraints on bytes and latency: broken by a share of the bound, and before any training."""
 
@@ -32,9 +35,12 @@ def asked_for(constraints: Mapping[str, float]) -> dict[str, float]:
     return {name: by for name, by in constraints.items() if name != REFERENCE}
 
 
-def keeps(constraints: Mapping[str, float], beginnings: tuple[str, ...] = ("",)) -> bool:
-    """Whether a file keeps what a person asked for, as far as the names begin so."""
-    return all(by <= 0 for name, by in asked_for(constraints).items() if name.startswith(beginnings))
+def keeps(trial: FrozenTrial, bounds: Mapping[str, float] | None = None, beginnings: tuple[str, ...] = ("",)) -> bool:
+    """Whether a trial's file keeps what a person asked for, as far as the names begin so; False where it was judged
+    under others than `bounds`."""
+    if bounds is not None and trial.user_attrs.get(BOUNDS, {}) != bounds:
+        return False
+    return all(by <= 0 for name, by in asked_for(trial.constraints).items() if name.startswith(beginnings))
 
 
 def vector(quality: float, model_bytes: int, speedup: float) -> Vector:

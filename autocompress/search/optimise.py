@@ -4,62 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from autocompress.search.books import Books
 from autocompress.search.config import SearchConfig
-from autocompress.search.files import Known, valid_quality
-from autocompress.search.finishing import is_taken, queue_finishing
+from autocompress.search.finishing import TWICE, is_taken, queue_finishing
 from autocompress.search.judging import Judging
-from autocompress.search.latencies import LATENCIES, measured
+from autocompress.search.latencies import measured
 from autocompress.search.learning_curve import FINISHES, rung_name
 from autocompress.search.ledger import Ledger
-from autocompress.search.objectives import REFERENCE, Vector, vector
+from autocompress.search.objectives import REFERENCE, Vector
 from autocompress.search.opening import train_landmarks
 from autocompress.search.recoveries import recoveries, rows_of
-from autocompress.search.results import Violations, front_members, mean_quality, violations
+from autocompress.search.results import front_members, in_force
 from autocompress.search.scene import Scene
 from autocompress.search.space import suggest
 from autocompress.search.study import EXHAUSTED, finished, reopen
+from autocompress.search.told import told
 from autocompress.search.trial import Outcome, run_trial
 
 FAILURES_IN_A_ROW = 3
-
-
-class Show(Protocol):
-    """Where a loop of trials says what it does."""
-
-    def trial(self, number: int, of: int | None, words: str) -> None:
-        """A trial has begun."""
-
-    def rung(self, number: int, rung: str, quality: float | None) -> None:
-        """A trial has been judged."""
-
-    def note(self, text: str) -> None:
-        """A line that stays."""
-
-
-class Books(Protocol):
-    """What a loop of trials asks: the teacher, and the time."""
-
-    @property
-    def teacher(self) -> Known:
-        """What trials are judged against."""
-
-    @property
-    def seconds(self) -> float:
-        """Running time of the study."""
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Until `study.minutes`; None without that limit."""
-
-    @property
-    def show(self) -> Show:
-        """The display."""
 
 
 def open_trials(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Ledger) -> bool:
@@ -101,7 +69,7 @@ def optimise(config: SearchConfig, study: optuna.Study, scene: Scene, ledger: Le
 def is_spent(config: SearchConfig, study: optuna.Study, books: Books) -> bool:
     """Whether a limit of the study is reached, or its sampler has nothing more to propose."""
     limit = config.study.n_trials
-    if study.user_attrs.get(EXHAUSTED):
+    if study.user_attrs.get(EXHAUSTED) and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         return True
     if limit is not None and len(finished(study)) >= limit:
         return True
@@ -133,13 +101,13 @@ def run_trials(
         for name, value in (by or {}).items():
             trial.set_user_attr(name, value)
         finishes = trial.user_attrs.get(FINISHES)
-        if finishes is not None and is_taken(finishes, trial.number, study.get_trials(deepcopy=False)):
-            return Outcome("queued twice"), 0.0, None
         # where stages differ from one to the next a plan is all of them
         stages = whole if finishes is None or "stages" in config.search_spaces else whole[-1:]
         plan = suggest(trial, config.search_spaces, scene.shape, stages)
         plan = plan.model_copy(update={"calibration": config.study.calibration})
         words = plan.words(scene.shape)
+        if finishes is not None and is_taken(finishes, trial.number, study.get_trials(deepcopy=False)):
+            return Outcome(TWICE), 0.0, None
         trial.set_user_attr("words", words)
         trial.set_user_attr("plan", plan.model_dump(mode="json"))
         trial.set_user_attr("digest", plan.digest)
@@ -167,9 +135,15 @@ def run_trials(
 
     def objective(trial: optuna.Trial) -> Vector:
         try:
-            outcome, shortfall, values = attempt(trial)
+            return judged(trial)
         except UpdateFinishedTrialError:
             lost.append(trial.number)
+            raise
+
+    def judged(trial: optuna.Trial) -> Vector:
+        try:
+            outcome, shortfall, values = attempt(trial)
+        except UpdateFinishedTrialError:
             raise
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
@@ -193,7 +167,8 @@ def run_trials(
         if is_spent(config, study, books):
             study.stop()
         elif finishing is not None and len(whole) > 1:
-            queue_finishing(study, rung_name(len(whole)), rows_of(config.study.rungs, rows), finishing)
+            bounds = in_force(config.constraints)
+            queue_finishing(study, rung_name(len(whole)), rows_of(config.study.rungs, rows), finishing, bounds)
 
     def go_on(several: int | None = None) -> None:
         while True:
@@ -202,38 +177,17 @@ def run_trials(
             except ValueError:  # Optuna's, of a trial that it cannot tell any more
                 if not lost:
                     raise
-                books.show.note(f"trial {lost.pop()} was given to another process while this one stood still")
+                number = lost.pop()
+                books.show.note(f"trial {number} was given to another process while this one stood still")
+                after(study.get_trials(deepcopy=False)[number])
+                if is_spent(config, study, books):
+                    return None
+
+    def left(*states: TrialState) -> bool:
+        return bool(study.get_trials(deepcopy=False, states=states))
 
     go_on()
-    while not is_spent(config, study, books) and study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+    while not is_spent(config, study, books) and left(TrialState.WAITING):
         go_on(1)
-    if not is_spent(config, study, books):
+    if not is_spent(config, study, books) and not left(TrialState.WAITING, TrialState.RUNNING):
         study.set_user_attr(EXHAUSTED, True)
-
-
-def told(
-    outcome: Outcome, config: SearchConfig, scene: Scene, books: Books
-) -> tuple[Vector, dict[str, Any], Violations]:
-    """Of a trial that ran to its end: its values, what is stored beside them, and how far constraints are broken."""
-    assert outcome.bundle is not None
-    assert outcome.quick is not None
-    scene.before_step()
-    quality = valid_quality(outcome.bundle, scene.dataset, scene.threads, scene.catalogue)
-    teacher = books.teacher.quality
-    attributes = {
-        "artefact": outcome.bundle.digest,
-        "sha256": outcome.bundle.sha256,
-        "quality": quality,
-        "model_bytes": outcome.bundle.model_bytes,
-        "p50": outcome.quick.p50,
-        "speedup": outcome.quick.speedup,
-        "parity": outcome.parity,
-        "study_seconds": books.seconds,
-    }
-    timed = measured(outcome.bundle, config.constraints.latency, scene)
-    if timed:
-        attributes[LATENCIES] = timed
-    size, p50 = outcome.bundle.model_bytes, outcome.quick.p50
-    broken = violations(config.constraints, quality, teacher, size, p50, scene.goal.metric, timed)
-    change = mean_quality(quality, teacher, scene.goal.metric)
-    return vector(change, outcome.bundle.model_bytes, outcome.quick.speedup), attributes, broken

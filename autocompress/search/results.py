@@ -130,7 +130,8 @@ def read_finished(
                 *_recovery(attributes.get("rungs", [])),
             )
         )
-    twins = {trial.user_attrs[FINISHES]: trial.number for trial in trials if FINISHES in trial.user_attrs}
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    twins = {trial.user_attrs[FINISHES]: trial.number for trial in complete if FINISHES in trial.user_attrs}
     by_number = {trial.number: trial for trial in result}
     return [
         replace(trial, superseded=_is_no_worse(by_number.get(twins.get(trial.number, -1)), trial)) for trial in result

@@ -45,7 +45,7 @@ from autocompress.search.study import (
     without_password,
 )
 from autocompress.search.trial import folder_prefix
-from autocompress.search.workers import join, lead
+from autocompress.search.workers import LOCK, join, lead
 from autocompress.storage import check_writable, write_json
 from autocompress.tracking.connection import check, ui_command
 
@@ -153,13 +153,12 @@ def _show_front(config: SearchConfig, folder: Path) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Removes what processes of this machine left that were killed; a worker that still lives keeps its own."""
+    """Removes what processes of this machine left that were killed, unless a worker is still at work here."""
     ours = folder_prefix()
-    for left in folder.glob(f"{ours}*"):
-        number = left.name.removeprefix(ours).partition(".")[0]
-        if not (number.isdigit() and lives(int(number))):
-            shutil.rmtree(left, ignore_errors=True)
-    for left in folder.glob("artefacts/.*"):
+    numbers = [left.name.removeprefix(ours).partition(".")[0] for left in folder.glob(f"{ours}*")]
+    if any(number.isdigit() and int(number) != os.getpid() and lives(int(number)) for number in numbers):
+        return
+    for left in (*folder.glob(f"{ours}*"), *folder.glob("artefacts/.*")):
         shutil.rmtree(left, ignore_errors=True)
 
 
@@ -170,7 +169,7 @@ def _lock(folder: Path, name: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     stream: IO[str]
     try:
-        with (folder / ".lock").open("w") as stream:
+        with (folder / LOCK).open("w") as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:

@@ -203,10 +203,12 @@ def in_space(recipe: Mapping[str, Any], spaces: Spaces) -> bool:
 
 def recipe_in(recipe: Mapping[str, Any], spaces: Spaces) -> dict[str, Any]:
     """What of a recipe can be tried first: without what the space does not have, and without the methods that it does
-    not name, where they may be left out. Empty where the space holds a value of it otherwise, or no method of it."""
+    not name, where they may be left out. Empty where the space lacks a value of it, or all methods that it uses."""
     known = {name: value for name, value in recipe.items() if name.partition(".")[0] in spaces}
     named = {name.partition(".")[0] for name in known}
-    if not in_space(known, spaces) or not named & {*family.members(PACKAGE), STUDENT}:
+    if not in_space(known, spaces) or not any(
+        known.get(f"{name}.{WHEN}", True) for name in named & family.members(PACKAGE).keys()
+    ):
         return {}
     open_ones = {name: space[WHEN] for name, space in spaces.items() if isinstance(space.get(WHEN), list)}
     switches = {f"{name}.{WHEN}": name in named for name in open_ones if (name in named) in ends_of(open_ones[name])}

@@ -8,6 +8,7 @@ alone tell a trial as failed.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import multiprocessing
 import os
 import secrets
@@ -41,6 +42,8 @@ LEADER = f"{socket.gethostname()}:{os.getpid()}"
 LOOK_SECONDS = 0.5
 """How often the leader looks for trials that are over."""
 WORKER = "worker"
+LOCK = ".lock"
+"""In a study's folder: held by the command that leads it."""
 
 
 class Silent:
@@ -207,7 +210,10 @@ def join(config: SearchConfig, name: str, folder: Path, threads: int) -> None:
             f"execution.join: there is no study {name} in study.storage; the command that leads it has the same "
             "overrides, and no execution.join"
         ) from error
-    if study.user_attrs.get("closed"):
+    while study.user_attrs.get("closed"):
+        if is_led(folder):  # by a command that extends it, and is still at its teacher
+            time.sleep(LOOK_SECONDS)
+            continue
         raise UserError(
             f"execution.join: the study {name} has ended; the same command without execution.join and with larger "
             "limits extends it, and then others may join"
@@ -219,6 +225,18 @@ def join(config: SearchConfig, name: str, folder: Path, threads: int) -> None:
     dumped = config.model_dump(mode="json")
     # a number of its own, on whatever machine: its proposals are its own
     work(dumped, name, str(folder), threads, secrets.randbits(31), LEADER, seconds_used(study), time.time())
+
+
+def is_led(folder: Path) -> bool:
+    """Whether a command holds the study's folder: it leads the study, and trials may join it."""
+    if not (folder / LOCK).exists():
+        return False
+    with (folder / LOCK).open() as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 def _while_led(trial: FrozenTrial) -> None:

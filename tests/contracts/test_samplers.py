@@ -7,11 +7,12 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import cast
 
 import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from autocompress import family
 from autocompress.compress.plan import Plan, Recovery
@@ -96,7 +97,9 @@ def test_its_plans_are_those_of_the_space_and_not_all_alike(name: str) -> None:
 
 
 @every_sampler
-def test_equal_seeds_propose_alike_and_other_seeds_do_not(name: str) -> None:
+def test_equal_seeds_propose_alike_and_other_seeds_do_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a bandit's reward is by the second: it proposes alike where trials take equally long
+    monkeypatch.setattr(FrozenTrial, "duration", property(lambda trial: timedelta(seconds=1)))
     first, again, other = (run(new_study(name, seed), 15) for seed in (0, 0, 1))
     assert [plan.digest for plan in first] == [plan.digest for plan in again]
     assert [plan.digest for plan in first] != [plan.digest for plan in other]

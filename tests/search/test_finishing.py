@@ -9,7 +9,7 @@ import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autocompress.search.finishing import is_taken, most_promising, queue_finishing
+from autocompress.search.finishing import TWICE, is_taken, most_promising, queue_finishing
 from autocompress.search.learning_curve import FINISHES
 from autocompress.search.trial_pruners.trial_pruner import Finishing
 
@@ -123,6 +123,13 @@ def test_a_plan_whose_finishing_was_broken_off_is_queued_again_and_one_that_fail
     assert queued(failed)[0].user_attrs == {FINISHES: 1}
 
 
+def test_a_plan_whose_finishing_killed_two_processes_is_not_tried_again() -> None:
+    trials = [*[shipped(0.010, 5.0)] * 2, *[finishing(TrialState.FAIL)] * 2]
+    study = study_of(*trials)
+    assert queue_finishing(study, "rung 2", ROWS, Finishing(0.5, 0.25))
+    assert queued(study)[0].user_attrs == {FINISHES: 1}
+
+
 def test_what_other_workers_are_finishing_counts_with_the_time_that_it_will_take() -> None:
     trials = [shipped(0.010, 5.0)] * 4
     under_way = finishing(TrialState.RUNNING)
@@ -137,6 +144,8 @@ def test_of_two_workers_that_queue_the_same_plan_the_first_finishes_it() -> None
     assert (is_taken(0, 1, trials), is_taken(0, 2, trials), is_taken(1, 2, trials)) == (False, True, False)
     broken_off = study_of(shipped(0.01, 5.0), finishing(TrialState.FAIL), finishing(TrialState.WAITING)).trials
     assert not is_taken(0, 2, broken_off)
+    left_to_it = finishing(TrialState.PRUNED, stopped_at=TWICE)
+    assert not is_taken(0, 2, study_of(shipped(0.01, 5.0), left_to_it, finishing(TrialState.WAITING)).trials)
 
 
 @pytest.mark.parametrize("state", [TrialState.PRUNED, TrialState.FAIL])

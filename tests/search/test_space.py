@@ -280,6 +280,7 @@ def test_a_recipe_is_tried_without_what_the_space_lacks_and_without_what_the_rec
     }
     assert recipe_in({**recipe, "quantize_tables.granularity": "field"}, space) == {}
     assert recipe_in({"recovery.learning_rate": 0.1}, {"recovery": {"learning_rate": [0.1]}}) == {}
+    assert recipe_in({"rows.when": False, "student.tower": "teacher"}, space) == {}
 
 
 @pytest.mark.parametrize("name", ["quick", "pruning", "quantization", "tables"])

@@ -19,7 +19,8 @@ Verdict = Literal["go on", "stop", "ship"]
 @dataclass(frozen=True)
 class Others:
     """What other trials showed at the same rung, by number; of those that were trained to the end, what they showed
-    there and what they lost at last; the vectors of all files. `began`: the one-shot loss of the trial itself."""
+    there and what they lost at last; the vectors of the files that keep every constraint. `began`: the one-shot loss of
+    the trial itself."""
 
     at_rung: Mapping[int, Vector]
     told: Sequence[tuple[Point, float]]

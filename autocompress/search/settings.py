@@ -87,9 +87,10 @@ class Execution(Frozen):
     on one, while no other worker makes a step.
 
     `n_workers` processes of this machine run trials of one study; `study.n_trials` may be passed by those that were
-    under way. With `join` the command runs trials of a study that another command has begun, on this machine or on one
-    that shares `output` and `cache`, and leaves the front to that one. With `ray` the workers are actors of a cluster
-    whose nodes see the command's folders, and the log is encoded there; `threads` null means every CPU of the cluster.
+    under way. With `join` the command is one more worker, whatever `n_workers`, of a study that another command has
+    begun, on this machine or on one that shares `output` and `cache`, and leaves the front to that one. With `ray` the
+    workers are actors of a cluster whose nodes see the command's folders, and the log is encoded there; `threads` null
+    means every CPU of the cluster.
     """
 
     threads: Annotated[int, Limits(ge=1)] | None = None
@@ -101,6 +102,4 @@ class Execution(Frozen):
     def _leads_or_joins(self) -> Execution:
         if self.join and self.ray is not None:
             raise ValueError("join: a Ray cluster starts its workers itself; leave out join or execution=ray")
-        if self.join and self.n_workers > 1:
-            raise ValueError("join: a command that joins is one worker: start it n_workers times")
         return self

@@ -140,7 +140,7 @@ def plot(cells: list[Cell]) -> None:
         axis.set_xlabel("seconds since the process was started")
         axis.set_ylabel("hypervolume (test split)")
         axis.set_title(log + (" (synthetic)" if log == "simulator" else ""))
-    axes[0][0].legend(fontsize=7)
+    axes[0][-1].legend(fontsize=7, loc="lower right")
     figure.tight_layout()
     figure.savefig(HERE / "plot.png", dpi=110)
 

@@ -75,19 +75,22 @@ def overhead(stored: dict[str, Any]) -> list[str]:
     lines += ["", "| sampler, 1,000 trials stored | ask, ms | store, ms | tell, ms |", "|---|---:|---:|---:|"]
     for kind, times in stored.get("samplers", {}).items():
         lines.append(f"| {kind} | {' | '.join(f'{1e3 * times[each]:.0f}' for each in ('ask', 'store', 'tell'))} |")
-    return [*lines, "", *workers(stored["workers"])] if "workers" in stored else [*lines, ""]
+    for part, words in (("workers", "the search as it ships"), ("alike", "all plans train alike")):
+        if part in stored:
+            lines += ["", *workers(stored[part], words)]
+    return [*lines, ""]
 
 
-def workers(rows: list[dict[str, Any]]) -> list[str]:
+def workers(rows: list[dict[str, Any]], words: str) -> list[str]:
     """Trials by several workers beside those of one."""
     names = list(dict.fromkeys(each["workers"] for each in rows))
     trials = {name: [each["trials"] for each in rows if each["workers"] == name] for name in names}
-    lines = ["| workers | trials by seed | times those of one |", "|---|---|---|"]
+    lines = [f"| workers, {words} | trials by seed | times those of one |", "|---|---|---|"]
     for name, several in trials.items():
         ratios = [now / alone for now, alone in zip(several, trials[names[0]], strict=True)]
         by_seed = (", ".join(str(each) for each in several), ", ".join(f"{each:.2f}" for each in ratios))
         lines.append(f"| {name} | {' | '.join(by_seed)} |")
-    return [*lines, ""]
+    return lines
 
 
 TABLES: dict[str, Callable[[dict[str, Any]], Sequence[str]]] = {

@@ -1,14 +1,16 @@
 """What a search costs beside training, evaluation, export and measurement; and how many more trials two workers run.
 
-    python experiments/search_overhead/run.py             # about 20 minutes on two cores; resumes by part
-    python experiments/search_overhead/run.py profile     # one part: profile, samplers, workers
+    python experiments/search_overhead/run.py             # about 35 minutes on two cores; resumes by part
+    python experiments/search_overhead/run.py profile     # one part: profile, samplers, workers, alike
 
 `profile`: a study of 30 trials on the simulator (**synthetic**) under Python's profiler, its phase of trials by what
 the seconds went to (the landmark's left out); all that is not training, evaluation, export or measurement is overhead,
 the profiler's own cost as well. `samplers`: asking and telling with 1,000 trials in SQLite as the search opens it, each
 with what a real trial stores; medians of `ASKED` trials, or of as many as `LONGEST` seconds let through. `workers`:
 trials over in `MINUTES` by one worker of one thread, by two of one thread each, and by one of two threads, all from a
-warm cache, alternated over `ROUNDS` rounds with a seed per round. Stored: `results.json`.
+warm cache, alternated over `ROUNDS` rounds with a seed per round; a training to the end takes as long as twenty others,
+so that their number depends on what a search happens to finish. `alike`: the same with random plans that all train on
+80,000 rows, in half of the minutes. Stored: `results.json`.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -58,6 +61,7 @@ LANDMARKS = "search/opening.py:train_landmarks"
 """Trained once behind the first trial; its seconds are not the trials'."""
 STORED_TRIALS, ASKED, LONGEST = 1_000, 20, 60.0
 MINUTES, ROUNDS = 2.0, 2
+ALIKE = ("study.sampler=random", "study.trial_pruner=none", "study.rungs=[80000]", "study.recipes=[]")
 WORKERS = {"one of one thread": (1, 1), "two of one thread": (2, 2), "one of two threads": (1, 2)}
 
 
@@ -166,6 +170,16 @@ def asked(kind: str, url: str) -> dict[str, float]:
 
 
 def workers() -> list[dict[str, Any]]:
+    """Trials of the search as it ships."""
+    return counted(MINUTES)
+
+
+def alike() -> list[dict[str, Any]]:
+    """Trials that all train as long."""
+    return counted(MINUTES / 2, ALIKE)
+
+
+def counted(minutes: float, extra: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Trials over, complete or stopped, in the same minutes."""
     rows = []
     with TemporaryDirectory() as folder:  # fills the cache
@@ -174,7 +188,7 @@ def workers() -> list[dict[str, Any]]:
     for seed in range(ROUNDS):
         for name, (several, threads) in WORKERS.items():
             with TemporaryDirectory() as folder:
-                items = [*ITEMS, f"study.seed={seed}", f"study.minutes={MINUTES}", "study.n_trials=null"]
+                items = [*ITEMS, *extra, f"study.seed={seed}", f"study.minutes={minutes}", "study.n_trials=null"]
                 items += [f"execution.n_workers={several}", f"execution.threads={threads}", "study.name=s"]
                 storage = f"sqlite:///{folder}/s.db"
                 command = [sys.executable, "-m", "autocompress", *items, f"study.storage={storage}"]
@@ -188,7 +202,7 @@ def workers() -> list[dict[str, Any]]:
 def main(wanted: list[str]) -> None:
     """Runs the parts that are not stored yet."""
     stored: dict[str, Any] = json.loads(STORED.read_text()) if STORED.exists() else {"machine": machine()}
-    for part in (profile, samplers, workers):
+    for part in (profile, samplers, workers, alike):
         name = part.__name__
         if name not in stored and (not wanted or name in wanted):
             stored[name] = part()

@@ -16,6 +16,8 @@ from autocompress.report.contract import FrontFile
 from tests.pipeline import small
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(300)]
+TRIALS = 40
+"""So many that the process that joins is there long before they are over."""
 TWO = (*small.OVERRIDES, "study.trial_pruner=none", "execution.n_workers=2", "tracking.enabled=false")
 
 
@@ -48,16 +50,20 @@ def children(process: subprocess.Popen[Any]) -> list[int]:
     return found
 
 
+def workers_of(trials: list[FrozenTrial]) -> set[str]:
+    return {trial.user_attrs["worker"] for trial in trials if "worker" in trial.user_attrs}
+
+
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Ended:
     """A study of two workers, one of which is killed in the middle of a trial, with a third process that joins it."""
     folder = tmp_path_factory.mktemp("workers")
-    process = small.start(folder, cache, *TWO, "study.n_trials=14")
+    process = small.start(folder, cache, *TWO, f"study.n_trials={TRIALS}")
     joined: subprocess.Popen[Any] | None = None
     try:
-        small.wait_for(lambda: small.progress(folder)[0] >= 2, process)
-        joined = small.start(folder, cache, *TWO, "study.n_trials=14", "execution.join=true")
-        small.wait_for(lambda: small.progress(folder)[0] >= 3, process)
+        small.wait_for(lambda: small.progress(folder)[1], process)
+        joined = small.start(folder, cache, *TWO, f"study.n_trials={TRIALS}", "execution.join=true")
+        small.wait_for(lambda: len(workers_of(small.study(folder).trials)) == 3, process)
         running = [t for t in small.study(folder).trials if t.state is TrialState.RUNNING and "worker" in t.user_attrs]
         assert children(process)
         os.kill(children(process)[0], signal.SIGKILL)
@@ -76,7 +82,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Ended:
 def test_a_worker_that_is_killed_loses_no_finished_trial_and_leaves_none_running(killed: Ended) -> None:
     assert killed.front.state == "ended"
     assert killed.in_state(TrialState.RUNNING) == []
-    assert 14 <= len([trial for trial in killed.trials if trial.state.is_finished()]) <= 17
+    assert TRIALS <= len([trial for trial in killed.trials if trial.state.is_finished()]) <= TRIALS + 3
     assert killed.front.trials.complete == len(killed.in_state(TrialState.COMPLETE))
     assert "ended with status -9" in killed.printed
 
@@ -92,7 +98,7 @@ def test_its_trial_goes_back_to_the_queue_exactly_once(killed: Ended) -> None:
 
 
 def test_every_process_ran_trials_of_the_one_study(killed: Ended) -> None:
-    workers = {trial.user_attrs["worker"] for trial in killed.in_state(TrialState.COMPLETE)}
+    workers = workers_of(killed.in_state(TrialState.COMPLETE))
     assert len(workers) == 3
     assert len({worker.rpartition(":")[0] for worker in workers if worker.count(":") == 2}) == 1
     assert "no trials are left for this process" in killed.printed

@@ -1,4 +1,4 @@
-"""Parents are drawn from the front of what counts, and children try what promises most."""
+"""Parents are drawn from the front of what counts, and what promises most is tried."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autocompress.search.learning_curve import FINISHES
 from autocompress.search.objectives import REFERENCE, Vector
-from autocompress.search.samplers.evolution import STARTUP, Evolution
-from autocompress.search.samplers.sampler import TEACHER_BYTES, Setting
+from autocompress.search.outlook import STARTUP
+from autocompress.search.samplers.evolution import Evolution
+from autocompress.search.samplers.gp import Gp
+from autocompress.search.samplers.sampler import TEACHER_BYTES, Sampler, Setting
 
 SPACE: dict[str, BaseDistribution] = {
     "size": FloatDistribution(0.0, 1.0),
@@ -46,9 +48,9 @@ def trial(
     )
 
 
-def study_of(*trials: FrozenTrial, children: int = 16, seed: int = 0) -> optuna.Study:
+def study_of(*trials: FrozenTrial, seed: int = 0, kind: Sampler | None = None) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sampler = Evolution(children=children).build(Setting({}, seed, None, None))
+    sampler = (kind or Evolution()).build(Setting({}, seed, None, None))
     study = optuna.create_study(directions=["minimize"] * 3, sampler=sampler)
     study.set_user_attr(TEACHER_BYTES, 10_000_000)
     study.add_trials(trials)
@@ -68,20 +70,39 @@ def somewhere(seed: int) -> dict[str, Any]:
     return {"size": draw.random(), "quality": draw.random(), "kind": str(draw.choice(["a", "b"]))}
 
 
-def test_children_are_better_than_what_is_drawn_at_random() -> None:
+both = pytest.mark.parametrize("kind", [Evolution(), Gp()], ids=lambda each: str(each.kind))
+
+
+@both
+def test_proposals_are_better_than_what_is_drawn_at_random(kind: Sampler) -> None:
     tried = [somewhere(seed) for seed in range(30)]
-    study = study_of(*(trial(params) for params in tried))
+    study = study_of(*(trial(params) for params in tried), kind=kind)
     children = [asked(study) for _ in range(20)]
     assert np.mean([child["quality"] for child in children]) > 0.85
     assert len({child["size"] for child in children}) > 5
 
 
-def test_while_few_were_tried_or_none_counts_plans_are_random() -> None:
-    few = study_of(*(trial(somewhere(seed)) for seed in range(STARTUP - 1)))
-    bad = study_of(*(trial({**somewhere(seed), "quality": 0.1}) for seed in range(30)))
+@both
+def test_while_few_were_tried_or_none_counts_plans_are_random(kind: Sampler) -> None:
+    few = study_of(*(trial(somewhere(seed)) for seed in range(STARTUP - 1)), kind=kind)
+    bad = study_of(*(trial({**somewhere(seed), "quality": 0.1}) for seed in range(30)), kind=kind)
     for study in (few, bad):
         found = [asked(study)["quality"] for _ in range(60)]
         assert np.mean(found) == pytest.approx(0.5, abs=0.15)
+
+
+@both
+def test_what_keeps_its_constraints_is_tried_where_plans_like_it_do(kind: Sampler) -> None:
+    tried = [somewhere(seed) for seed in range(40)]
+    study = study_of(*(trial(params, broken=float(params["size"] > 0.5)) for params in tried), kind=kind)
+    assert np.mean([asked(study)["size"] for _ in range(20)]) < 0.5
+
+
+def test_gp_finds_what_lies_far_from_every_plan_of_the_front() -> None:
+    near = [trial({"size": 0.01 * number, "quality": 0.7, "kind": "a"}) for number in range(20)]
+    worse = [trial({"size": 0.9, "quality": 0.05 * number, "kind": "b"}) for number in range(14)]
+    found = [asked(study_of(*near, *worse, seed=seed, kind=Gp(rounds=3))) for seed in range(10)]
+    assert np.mean([each["quality"] for each in found]) > 0.8
 
 
 def test_parents_keep_every_constraint_where_any_plan_does() -> None:

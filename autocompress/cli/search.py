@@ -1,6 +1,9 @@
 """`python -m autocompress [search] [overrides]`."""
 
+import re
 from collections.abc import Sequence
+
+SEVERAL_WORKERS = re.compile(r"execution\.n_workers=([2-9]|[1-9]\d+)")
 
 
 def run(items: Sequence[str]) -> int:
@@ -8,6 +11,10 @@ def run(items: Sequence[str]) -> int:
 
     Raises UserError for bad input, before any job has started. A job that was interrupted ends the rest.
     """
+    if any(SEVERAL_WORKERS.fullmatch(item) for item in items) and "execution.join=true" not in items:
+        from autocompress.search.nursery import prepare_nursery
+
+        prepare_nursery()
     from autocompress.config.compose import compose
 
     configs = compose(items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -17,20 +18,27 @@ RIDGE = 1e-3
 """Of the head's refit, as a share of the mean feature energy."""
 
 
-def inherit(teacher: Recommender, shape: Shape, context: Context, logits: torch.Tensor | None = None) -> Recommender:
+def inherit(
+    teacher: Recommender,
+    shape: Shape,
+    context: Context,
+    logits: torch.Tensor | None = None,
+    energies: Sequence[torch.Tensor] | None = None,
+) -> Recommender:
     """A model of `shape`, as near to `teacher` as slices of its weights come.
 
     Embedding dimensions of a field are chosen by energy (frequency x squared value) times the weights that read them,
     tower units by the norm of their weights, cross layers are the first ones, low ranks come from an SVD. Where
     anything was cut, a linear head is refitted to the teacher's logits on `context.ids` by ridge regression (`logits`,
-    float32 (n, tasks), where somebody has them already); a head with towers of its own takes over the weights of the
-    features that stay, where it reads the same ones.
+    float32 (n, tasks), where somebody has them already, and so `energies`); a head with towers of its own takes over
+    the weights of the features that stay, where it reads the same ones.
 
     Raises `ValueError` where `shape` is larger than the teacher in any direction: nothing to inherit there.
     """
     student = build(shape, context.schema, teacher.bank.layout.rows)
     with torch.no_grad():
-        columns, dims = _inherit_tables(teacher, student, context, aligned=shape.aligned)
+        known = dimension_energies(teacher, context) if energies is None else energies
+        columns, dims = _inherit_tables(teacher, student, context, known, aligned=shape.aligned)
         features = cast(DensePart, student.dense).inherit(teacher.dense, columns, dims)
         head, old_head = student.dense.get_submodule("head"), teacher.dense.get_submodule("head")
         if features is not None:
@@ -44,26 +52,31 @@ def inherit(teacher: Recommender, shape: Shape, context: Context, logits: torch.
     return student
 
 
-def _inherit_tables(
-    teacher: Recommender, student: Recommender, context: Context, *, aligned: bool
-) -> tuple[list[int], list[int] | None]:
-    """Copies the chosen dimensions; returns the teacher's input columns in the student's column order, and the
-    dimensions where they are the same for every field."""
+@torch.no_grad()
+def dimension_energies(teacher: Recommender, context: Context) -> list[torch.Tensor]:
+    """Of each table, float32 (dimensions,): frequency x squared value, times the weights that read them."""
     readers = [m.weight for m in teacher.dense.modules() if isinstance(m, nn.Linear)]
     # a model of whole lists reads no vector directly: then every dimension counts alike
     squares = [weight.square().sum(0) for weight in readers if weight.shape[1] == teacher.bank.layout.width]
     reads = torch.stack(squares).sum(0) if squares else torch.ones(teacher.bank.layout.width)
-    old, new = teacher.bank, student.bank
-    old_reads = _readers(old)
     energies = []
-    all_dims = zip(context.schema.tables, old.layout.dims, new.layout.dims, strict=True)
-    for index, (name, have, want) in enumerate(all_dims):
+    for index, vectors in enumerate(_readers(teacher.bank)):
+        table = teacher.bank.table(index)
+        frequency = torch.from_numpy(context.counts[index]).float()[: len(table)]
+        energies.append((frequency[:, None] * table.square()).sum(0) * sum(reads[columns] for columns in vectors))
+    return energies
+
+
+def _inherit_tables(
+    teacher: Recommender, student: Recommender, context: Context, energies: Sequence[torch.Tensor], *, aligned: bool
+) -> tuple[list[int], list[int] | None]:
+    """Copies the chosen dimensions; returns the teacher's input columns in the student's column order, and the
+    dimensions where they are the same for every field."""
+    old, new = teacher.bank, student.bank
+    for name, have, want in zip(context.schema.tables, old.layout.dims, new.layout.dims, strict=True):
         if want > have:
             raise ValueError(f"embedding_dim {want} of {name} exceeds the teacher's {have}")
-        table = old.table(index)
-        frequency = torch.from_numpy(context.counts[index]).float()[: len(table), None]
-        energies.append((frequency * table.square()).sum(0) * sum(reads[columns] for columns in old_reads[index]))
-    dims = _strongest(torch.stack(energies).sum(0), new.layout.dims[0]) if aligned else None
+    dims = _strongest(torch.stack(list(energies)).sum(0), new.layout.dims[0]) if aligned else None
     kept = [dims or _strongest(energy, new.layout.dims[index]) for index, energy in enumerate(energies)]
     for index, chosen in enumerate(kept):
         new.table(index).copy_(old.table(index)[:, chosen])

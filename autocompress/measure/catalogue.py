@@ -17,8 +17,9 @@ from autocompress.measure.group_metrics import TOP, PerGroup, ideal_gains
 
 USER, ITEM = "user_vector", "item_vector"
 """Outputs of a model whose first logit rises with their product."""
-CHUNK = 512
-"""Users whose scores of all items are in memory together."""
+SCORES = 2**21
+"""Of so many pairs of user and item together: what a processor's cache holds is looked at in half of the time."""
+LEAST_USERS = 16
 BLOCK = 64
 """Items whose best score stands for all of them where the best are sought."""
 
@@ -46,10 +47,13 @@ class Catalogue:
         items, users = run(self.items), run(self.users)
         if ITEM not in items:
             raise UserError("metric: this kind of model has no vectors; teacher=two_tower and sasrec have")
-        item, user = items[ITEM], users[USER]
-        found = np.full(len(self.wanted), len(item), dtype=np.int64)
-        for start in range(0, len(user), CHUNK):
-            scores = user[start : start + CHUNK] @ item.T
+        item, user = np.ascontiguousarray(items[ITEM].T), users[USER]
+        found = np.full(len(self.wanted), item.shape[1], dtype=np.int64)
+        chunk = max(LEAST_USERS, SCORES // item.shape[1])
+        buffer = np.empty((min(chunk, len(user)), item.shape[1]), dtype=np.float32)
+        for start in range(0, len(user), chunk):
+            several = min(chunk, len(user) - start)
+            scores = np.matmul(user[start : start + several], item, out=buffer[:several])
             before = _of_users(self.taken, start, len(scores))
             scores[before[:, 0] - start, before[:, 1]] = -np.inf
             places = _rows_of_users(self.wanted, start, len(scores))
@@ -60,8 +64,8 @@ class Catalogue:
             least = _no_more_than_best(scores, top)
             near = own >= least[of]
             places, of, own = places[near], of[near], own[near]
-            for block in range(0, len(places), CHUNK):  # a user may want many items
-                part = slice(block, block + CHUNK)
+            for block in range(0, len(places), chunk):  # a user may want many items
+                part = slice(block, block + chunk)
                 found[places[part]] = (scores[of[part]] >= own[part, None]).sum(axis=1) - 1
         return found
 

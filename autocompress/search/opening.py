@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from autocompress.artefact.bundle import Bundle
 from autocompress.data.store import Dataset
-from autocompress.digest import file_digest
+from autocompress.digest import file_digest, json_digest
 from autocompress.errors import UserError, not_allowed
-from autocompress.measure.quality import Goal
+from autocompress.measure.quality import VERSION, Goal
 from autocompress.models.shape import changed
 from autocompress.report.wording import metric_title
 from autocompress.search.config import SearchConfig
@@ -20,6 +21,7 @@ from autocompress.search.objectives import REFERENCE_QUALITY, TIES
 from autocompress.search.recoveries import rows_of
 from autocompress.search.scene import Quick, Scene
 from autocompress.search.turns import turns_of_machine
+from autocompress.storage import write_json
 from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import Ready, Teacher
 
@@ -72,7 +74,7 @@ def open_scene(
     ledger.log_teacher(ready.weights, config.teacher)
     show.phase("landmarks: the stock tool")
     stock = ship_stock(bundle, dataset, folder)
-    ledger.landmarks.append(_know(STOCK, "stock int8 of ONNX Runtime", stock, scene))
+    ledger.landmarks.append(know(STOCK, "stock int8 of ONNX Runtime", stock, scene))
     return scene
 
 
@@ -99,7 +101,7 @@ def scene_of(config: SearchConfig, ready: Ready, dataset: Dataset, folder: Path,
 
 def know_teacher(config: SearchConfig, scene: Scene) -> Known:
     """The teacher's file and its quality."""
-    return _know("teacher", config.teacher.words(), scene.teacher_file, scene)
+    return know("teacher", config.teacher.words(), scene.teacher_file, scene)
 
 
 def cascade(config: SearchConfig) -> tuple[FromScratch, ...]:
@@ -123,7 +125,7 @@ def train_landmarks(config: SearchConfig, scene: Scene, ledger: Ledger) -> None:
         show.phase(f"landmarks: {name} from scratch, {landmark.shape.words()}")
         ready = _ready(landmark, scene.dataset, scene.seed, scene.cache, ledger, scene.goal)
         shipped = ship_ready(ready, name, scene.dataset, scene.folder, scene.cache)
-        ledger.landmarks.append(_know(name, f"from scratch, {landmark.shape.words()}", shipped, scene))
+        ledger.landmarks.append(know(name, f"from scratch, {landmark.shape.words()}", shipped, scene))
 
 
 def _ready(teacher: Teacher, dataset: Dataset, seed: int, cache: Path, ledger: Ledger, goal: Goal) -> Ready:
@@ -133,8 +135,13 @@ def _ready(teacher: Teacher, dataset: Dataset, seed: int, cache: Path, ledger: L
     return teacher.ready(dataset, seed, cache, seen, goal)
 
 
-def _know(name: str, words: str, bundle: Bundle, scene: Scene) -> Known:
+def know(name: str, words: str, bundle: Bundle, scene: Scene) -> Known:
+    """A file that is the same in every study of these data: its quality on the validation split is measured once."""
     quick = scene.quick(bundle.model, scene.numbering)
     if bundle.digest == scene.teacher_file.digest:
         quick = Quick(quick.p50, 1.0)
-    return Known(name, words, bundle, valid_quality(bundle, scene.dataset, scene.threads, scene.catalogue), quick)
+    known_by = [VERSION, scene.dataset.digest, bundle.digest, scene.goal.catalogue]
+    stored = scene.cache / "quality" / f"{json_digest(known_by)}.json"
+    if not stored.exists():
+        write_json(stored, valid_quality(bundle, scene.dataset, scene.threads, scene.catalogue))
+    return Known(name, words, bundle, json.loads(stored.read_text()), quick)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from autocompress.artefact.bundle import Bundle
 from autocompress.artefact.runtime import open_session, outputs
+from autocompress.compress.inherit import dimension_energies
 from autocompress.compress.plan import Objective
 from autocompress.compress.transform import Context
 from autocompress.data.inputs import Inputs
@@ -34,9 +35,9 @@ from autocompress.training.taught import Taught, features_of_model, logits_of_fi
 from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import Ready
 
-QUICK_BATCH, QUICK_RUNS, GATE_RUNS = 256, 200, 50
+QUICK_BATCH, QUICK_RUNS, GATE_RUNS = 256, 100, 50
 """At the gate a file that is dominated is dominated by more than fewer runs blur; a file that ships is timed longer."""
-SAMPLE_ROWS = 8_192
+SAMPLE_ROWS = 4_096
 """Training rows that calibrations and importances look at."""
 RUNG_ROWS = 100_000
 """Validation rows that rungs are judged on; a finished trial is judged on all."""
@@ -89,6 +90,11 @@ class Scene:
         """The teacher's, float32 (n, tasks), on that sample."""
         logits: torch.Tensor = self.teacher.weights.model.eval()(self.context.ids, self.context.numbers)
         return logits
+
+    @cached_property
+    def energies(self) -> list[torch.Tensor]:
+        """What each dimension of the teacher's tables is worth there."""
+        return dimension_energies(self.teacher.weights.model, self.context)
 
     @cached_property
     def arithmetic(self) -> Arithmetic:

@@ -114,7 +114,8 @@ def run_trial(
             quality = scene.rung_quality(draft, model.bank.numbering)
             whole = stage.student is None and len(records) == len(plan.transforms())
             if whole and quality > best_quality:
-                best, best_quality, best_rung = copy.deepcopy(model), quality, rung
+                goes_on = index + 1 < len(left)
+                best, best_quality, best_rung = copy.deepcopy(model) if goes_on else model, quality, rung
             told = verdict(rung, best_quality if whole else quality, **facts)
             if told == "stop":
                 return _timed(outcome, started)
@@ -143,7 +144,8 @@ def start(shape: Shape, scene: Scene) -> Recommender:
         model = copy.deepcopy(scene.teacher.weights.model)
         model.dense = without_batch_norms(model.dense, model.bank.layout.width)
         return model
-    return inherit(scene.teacher.weights.model, shape, scene.context, scene.context_logits)
+    teacher = scene.teacher.weights.model
+    return inherit(teacher, shape, scene.context, scene.context_logits, scene.energies)
 
 
 def reshaped(model: Recommender, now: Shape, then: Shape, context: Context) -> Recommender:

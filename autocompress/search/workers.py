@@ -31,6 +31,7 @@ from autocompress.family import extend
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import Known
 from autocompress.search.ledger import Ledger
+from autocompress.search.nursery import nursery
 from autocompress.search.opening import know_teacher, scene_of
 from autocompress.search.optimise import is_spent, run_trials
 from autocompress.search.ray_cluster import RayWorker, check_room
@@ -153,7 +154,7 @@ def lead(config: SearchConfig, study: optuna.Study, folder: Path, threads: int, 
 def _hand(config: SearchConfig, arguments: tuple[Any, ...]) -> Hand:
     if config.execution.ray is not None:
         return RayWorker(work, arguments, threads=arguments[3])
-    return multiprocessing.get_context("spawn").Process(target=work, args=arguments)
+    return nursery().Process(target=work, args=arguments)
 
 
 def _bury(number: int, worker: Hand, study: optuna.Study, ledger: Ledger) -> None:

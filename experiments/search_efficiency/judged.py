@@ -18,8 +18,9 @@ from autocompress.measure.catalogue import catalogue_of
 from autocompress.measure.group_metrics import PerGroup
 from autocompress.measure.quality import quality
 from autocompress.search.config import SearchConfig
+from autocompress.search.landmarks import STOCK, ship_ready, ship_stock
 from autocompress.search.objectives import REFERENCE_QUALITY, Vector, vector
-from autocompress.search.opening import scene_of
+from autocompress.search.opening import know, know_teacher, scene_of
 from autocompress.search.results import mean_quality
 from autocompress.search.scene import Scene
 
@@ -72,13 +73,17 @@ def judged(files: list[tuple[float, Bundle, float]], scene: Scene) -> list[tuple
 
 
 def main(*items: str) -> None:
-    """Fills the cache with what every cell is given: data, teacher, its logits, and the landmarks of the report."""
+    """Fills the cache with what every cell is given: data, teacher, its logits, and the landmarks of the report; of
+    teacher and landmarks also their quality on the validation split."""
     (config,) = compose([*items, "tracking.enabled=false"])
     for whole_log in (False, True):
         scene = opened(config, config.output, whole_log=whole_log)
         scene.taught(Objective(distillation_weight=0.5))
-    for landmark in config.landmarks.values():
-        landmark.ready(scene.dataset, config.study.seed, scene.cache, None, config.goal)
+    know_teacher(config, scene)
+    know(STOCK, STOCK, ship_stock(scene.teacher_file, scene.dataset, scene.folder), scene)
+    for name, landmark in config.landmarks.items():
+        ready = landmark.ready(scene.dataset, config.study.seed, scene.cache, None, config.goal)
+        know(name, name, ship_ready(ready, name, scene.dataset, scene.folder, scene.cache), scene)
     assert scene.arithmetic
 
 

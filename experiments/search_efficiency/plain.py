@@ -20,6 +20,7 @@ from autocompress.models.recommender import Recommender, build
 from autocompress.search.config import SearchConfig
 from autocompress.search.files import valid_quality
 from autocompress.search.objectives import Vector, vector
+from autocompress.search.opening import know_teacher
 from autocompress.search.results import mean_quality
 from autocompress.search.scene import Scene
 from autocompress.search.space import recipe_in, suggest
@@ -58,7 +59,7 @@ def main(found: str, started: str, way: str, *items: str) -> None:
     torch.set_num_threads(THREADS)
     scene = opened(config, config.output, whole_log=True)
     dataset = scene.dataset
-    on_valid = valid_quality(scene.teacher_file, dataset, THREADS, scene.catalogue)
+    on_valid = know_teacher(config, scene).quality
     fresh, training = way.endswith(RANDOM_WEIGHTS), config.teacher.training
     rates = {name: getattr(training, name) for name in ("learning_rate", "embedding_learning_rate") if fresh}
     files: list[tuple[float, Bundle, float]] = []

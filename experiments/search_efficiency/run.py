@@ -7,8 +7,8 @@ Same space, same machine, same wall clock: `MINUTES` a cell from the start of it
 one core; the same way runs on both logs side by side. `ours`: the search as it ships. `tpe`, `nsga2`, `random`: plain
 Optuna over the same space with the same teacher weights, cached logits and recipes, every trial trained on the whole
 log, nothing gated or stopped; `... from random weights`: as a user would write them first, students start at random
-and are trained as the teacher was. Data, teacher, its logits and the landmarks of the report are in every cell's cache
-before its clock starts; graphs that an earlier cell exported are not.
+and are trained as the teacher was. Data, teacher, its logits, the landmarks of the report and the validation quality of
+these files are in every cell's cache before its clock starts; graphs that an earlier cell exported are not.
 
 Hypervolume of (test quality, log bytes, log latency) over the seconds since the process was started, of every file that
 a cell finished, whether or not it was chosen; quality from the test split and latency measured once more, after the

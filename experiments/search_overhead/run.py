@@ -3,30 +3,34 @@
     python experiments/search_overhead/run.py             # about 35 minutes on two cores; resumes by part
     python experiments/search_overhead/run.py profile     # one part: profile, samplers, workers, alike
 
-`profile`: a study of 30 trials on the simulator (**synthetic**) under Python's profiler, its phase of trials by what
-the seconds went to (the landmark's left out); all that is not training, evaluation, export or measurement is overhead,
-the profiler's own cost as well. `samplers`: asking and telling with 1,000 trials in SQLite as the search opens it, each
-with what a real trial stores; medians of `ASKED` trials, or of as many as `LONGEST` seconds let through. `workers`:
-trials over in `MINUTES` by one worker of one thread, by two of one thread each, and by one of two threads, all from a
-warm cache, alternated over `ROUNDS` rounds with a seed per round; a training to the end takes as long as twenty others,
-so that their number depends on what a search happens to finish. `alike`: the same with random plans that all train on
-80,000 rows, in half of the minutes. Stored: `results.json`.
+`profile`: a study of 30 trials on the simulator (**synthetic**) with clocks around its parts, its phase of trials by
+what the seconds went to (the landmark's left out); all that is not training, evaluation, export or measurement is
+overhead. Python's own profiler makes such a study a fifth longer, so it is not used. `samplers`: asking and telling
+with 1,000 trials in SQLite as the search opens it, each with what a real trial stores; medians of `ASKED` trials, or
+of as many as `LONGEST` seconds let through. `workers`: trials over in `MINUTES` by one worker of one thread, by two of
+one thread each, and by one of two threads, all from a warm cache, alternated over `ROUNDS` rounds with a seed per
+round; a training to the end takes as long as twenty others, so that their number depends on what a search happens to
+finish. `alike`: the same with random plans that all train on 80,000 rows, in half of the minutes. Stored:
+`results.json`.
 """
 
 from __future__ import annotations
 
-import cProfile
+import importlib
+import itertools
 import json
 import os
-import pstats
 import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import optuna
@@ -46,18 +50,19 @@ HERE = Path(__file__).resolve().parent
 STORED = HERE / "results.json"
 ITEMS = ["search=ads", "tracking.enabled=false"]
 PARTS: dict[str, tuple[str, ...]] = {
-    "training": ("training/fit.py:fit",),
-    "evaluation": ("search/scene.py:rung_quality", "search/files.py:valid_quality"),
-    "export": ("artefact/export.py:export < run_trial", "search/trial.py:ship", "search/trial.py:check_parity"),
-    "measurement": ("search/scene.py:quick",),
+    "training": ("trial:fit",),
+    "evaluation": ("scene:Scene.rung_quality", "told:valid_quality"),
+    "export": ("trial:export", "trial:ship", "trial:check_parity"),
+    "measurement": ("scene:Scene.quick",),
 }
 OTHERS: dict[str, tuple[str, ...]] = {
-    "applying the plan": ("search/trial.py:one_shot",),
-    "front files": ("search/ledger.py:trial_ended",),
-    "asking": ("search/space.py:suggest",),
-    "queueing what is to be finished": ("search/finishing.py:queue_finishing",),
+    "applying the plan": ("trial:one_shot",),
+    "front files": ("ledger:Ledger.trial_ended",),
+    "asking": ("optimise:suggest",),
+    "queueing what is to be finished": ("optimise:queue_finishing",),
 }
-LANDMARKS = "search/opening.py:train_landmarks"
+WHOLE = "run:optimise"
+LANDMARKS = ("optimise:train_landmarks",)
 """Trained once behind the first trial; its seconds are not the trials'."""
 STORED_TRIALS, ASKED, LONGEST = 1_000, 20, 60.0
 MINUTES, ROUNDS = 2.0, 2
@@ -66,8 +71,9 @@ WORKERS = {"one of one thread": (1, 1), "two of one thread": (2, 2), "one of two
 
 
 def profile() -> dict[str, Any]:
-    """Seconds of the phase of trials by what they went to, and the functions that took most of the overhead."""
-    with TemporaryDirectory() as folder:
+    """Seconds of the phase of trials by what they went to."""
+    seconds: Counter[str] = Counter()
+    with TemporaryDirectory() as folder, ExitStack() as patches:
         (config,) = compose(
             [
                 *ITEMS,
@@ -77,34 +83,39 @@ def profile() -> dict[str, Any]:
                 f"study.storage=sqlite:///{folder}/s.db",
             ]
         )
-        profiler = cProfile.Profile()
-        began = search_run.optimise
-
-        def optimise(*items: Any) -> None:
-            profiler.enable()
-            began(*items)
-            profiler.disable()
-
-        search_run.optimise = optimise
-        try:
-            search_run.search(config)
-        finally:
-            search_run.optimise = began
-    entries: dict[Any, Any] = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
-    whole = seconds("search/optimise.py:optimise", entries) - seconds(LANDMARKS, entries)
-    parts = {part: sum(seconds(name, entries) for name in names) for part, names in PARTS.items()}
-    others = {part: sum(seconds(name, entries) for name in names) for part, names in OTHERS.items()}
+        inside: list[str] = []
+        for place in (*itertools.chain(*PARTS.values(), *OTHERS.values()), *LANDMARKS):
+            patches.enter_context(timed(place, seconds, inside))
+        patches.enter_context(timed(WHOLE, seconds, []))
+        search_run.search(config)
+    whole = seconds[WHOLE] - sum(seconds[place] for place in LANDMARKS)
+    parts = {part: sum(seconds[place] for place in places) for part, places in PARTS.items()}
+    others = {part: sum(seconds[place] for place in places) for part, places in OTHERS.items()}
     return {"seconds": whole, "parts": parts, "overhead": 1 - sum(parts.values()) / whole, "of_the_overhead": others}
 
 
-def seconds(name: str, entries: dict[Any, Any]) -> float:
-    """Of `file:function`, with what it calls; with ` < caller`, of its calls from there alone."""
-    place, _, caller = name.partition(" < ")
-    file, function = place.split(":")
-    rows = [row for key, row in entries.items() if key[0].endswith(file) and key[2] == function]
-    if caller:
-        return sum(call[3] for row in rows for by, call in row[4].items() if by[2] == caller)
-    return sum(row[3] for row in rows)
+def timed(place: str, seconds: Counter[str], inside: list[str]) -> AbstractContextManager[Any]:
+    """While it is entered, `seconds[place]` grows by every call of that `module:name`, of the package `search`, as its
+    callers know it; calls inside of another one of the same `inside` are left to that one."""
+    module, _, name = place.partition(":")
+    owner: Any = importlib.import_module(f"autocompress.search.{module}")
+    *classes, name = name.split(".")
+    for each in classes:
+        owner = getattr(owner, each)
+    called = getattr(owner, name)
+
+    def around(*items: Any, **named: Any) -> Any:
+        if inside:
+            return called(*items, **named)
+        inside.append(place)
+        start = time.perf_counter()
+        try:
+            return called(*items, **named)
+        finally:
+            inside.pop()
+            seconds[place] += time.perf_counter() - start
+
+    return mock.patch.object(owner, name, around)
 
 
 def samplers() -> dict[str, Any]:

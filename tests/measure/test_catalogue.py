@@ -15,7 +15,8 @@ from autocompress.data.sources.ads_simulator import AdsSimulator
 from autocompress.data.sources.session_simulator import SessionSimulator
 from autocompress.data.store import Dataset, prepare
 from autocompress.errors import UserError
-from autocompress.measure.catalogue import BLOCK, ITEM, USER, Catalogue, catalogue_of
+from autocompress.measure import catalogue as measured
+from autocompress.measure.catalogue import BLOCK, ITEM, LEAST_USERS, USER, Catalogue, catalogue_of
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +78,11 @@ def test_it_is_what_the_definition_says(dataset: Dataset, split: Split) -> None:
 
 
 @pytest.mark.parametrize("several", [1, 9, BLOCK, 3 * BLOCK + 5, 9 * BLOCK, 20 * BLOCK + 1])
-def test_the_first_ranks_are_those_of_a_sorted_catalogue_of_any_size(several: int) -> None:
-    users, draw = 40, np.random.default_rng(several)
+def test_the_first_ranks_are_those_of_a_sorted_catalogue_of_any_size(
+    several: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measured, "SCORES", 1)  # several chunks of users
+    users, draw = 2 * LEAST_USERS + 8, np.random.default_rng(several)
     codes = np.arange(several, dtype=np.int32)[:, None]
     person, item = (draw.integers(-9, 10, (rows, 3)).astype(np.float32) for rows in (users, several))
     wanted = np.stack([np.repeat(np.arange(users), 5), draw.integers(0, several, 5 * users)], axis=1)

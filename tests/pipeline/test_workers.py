@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from autocompress.report.contract import FrontFile
+from autocompress.search.study import PROCESS, lives
 from tests.pipeline import small
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(300)]
@@ -35,19 +37,18 @@ def ended(folder: Path, printed: str) -> Ended:
     return Ended(small.front(folder), small.study(folder).trials, printed)
 
 
-def children(process: subprocess.Popen[Any]) -> list[int]:
-    """The workers: processes that the leader has spawned to run code of ours."""
-    found = []
-    for place in Path("/proc").iterdir():
-        try:
-            if not place.name.isdigit():
-                continue
-            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == process.pid and b"spawn_main" in (place / "cmdline").read_bytes():
-                found.append(int(place.name))
-        except (OSError, ValueError):  # it ended while we looked
-            continue
-    return found
+def of_the_leader(trial: FrozenTrial) -> bool:
+    """Whether a worker of the command that leads runs it: such a name ends with a number."""
+    return str(trial.user_attrs.get("worker", "")).count(":") == 2
+
+
+def running_of_leader(folder: Path) -> list[FrozenTrial]:
+    trials = small.study(folder).trials
+    return [
+        trial
+        for trial in trials
+        if trial.state is TrialState.RUNNING and of_the_leader(trial) and PROCESS in trial.user_attrs
+    ]
 
 
 def workers_of(trials: list[FrozenTrial]) -> set[str]:
@@ -64,10 +65,8 @@ def killed(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Ended:
         small.wait_for(lambda: small.progress(folder)[1], process)
         joined = small.start(folder, cache, *TWO, f"study.n_trials={TRIALS}", "execution.join=true")
         small.wait_for(lambda: len(workers_of(small.study(folder).trials)) == 3, process)
-        running = [t for t in small.study(folder).trials if t.state is TrialState.RUNNING and "worker" in t.user_attrs]
-        assert children(process)
-        os.kill(children(process)[0], signal.SIGKILL)
-        assert running
+        small.wait_for(lambda: bool(running_of_leader(folder)), process)
+        os.kill(running_of_leader(folder)[0].user_attrs[PROCESS], signal.SIGKILL)
         printed, errors = process.communicate(timeout=small.PATIENCE)
         assert process.returncode == 0, errors
         said, errors = joined.communicate(timeout=small.PATIENCE)
@@ -104,6 +103,22 @@ def test_every_process_ran_trials_of_the_one_study(killed: Ended) -> None:
     assert len(workers) == 3
     assert len({worker.rpartition(":")[0] for worker in workers if worker.count(":") == 2}) == 1
     assert "no trials are left for this process" in killed.printed
+
+
+def test_workers_end_where_their_leader_is_killed(tmp_path: Path, cache: Path) -> None:
+    process = small.start(tmp_path, cache, *TWO, "study.n_trials=200")
+    try:
+        small.wait_for(lambda: small.progress(tmp_path)[1], process)
+        small.wait_for(lambda: len(workers_of(running_of_leader(tmp_path))) == 2, process)
+        workers = [trial.user_attrs[PROCESS] for trial in running_of_leader(tmp_path)]
+    finally:
+        process.kill()
+        process.communicate()
+    deadline = time.monotonic() + small.PATIENCE
+    while any(lives(worker) for worker in workers):
+        assert time.monotonic() < deadline, "a worker goes on alone"
+        time.sleep(0.05)
+    assert workers
 
 
 def test_a_study_that_is_not_there_cannot_be_joined(tmp_path: Path, cache: Path) -> None:

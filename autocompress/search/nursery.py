@@ -1,0 +1,26 @@
+"""The process that local workers are forked from: it has imported everything, and has no threads.
+
+Nothing of this package or of torch is imported here: the command line begins with it before anything else, so that the
+workers' imports, some seconds, go by beside its own.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
+
+WORKERS = "autocompress.search.workers"
+
+
+def nursery() -> ForkServerContext:
+    """Where `Process` makes workers. Started when the first one is, or earlier by `prepare_nursery`."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([WORKERS])
+    return context
+
+
+def prepare_nursery() -> None:
+    """Starts it, and returns at once; it ends with this process."""
+    nursery()
+    forkserver.ensure_running()

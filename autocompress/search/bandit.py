@@ -131,9 +131,12 @@ def pulls_of(trials: Sequence[FrozenTrial], arms: Sequence[str], bytes_of_teache
         before = volume
         counts = trial.state is TrialState.COMPLETE and (keeps(trial) or not some_keep)
         if counts and bytes_of_teacher:
-            seen = [*seen, (trial.values[0], trial.values[1], trial.values[2])]
-            seen = [seen[index] for index in front(seen)]
-            volume = max(volume, hypervolume(seen, bytes_of_teacher))
+            mine = (trial.values[0], trial.values[1], trial.values[2])
+            # most add nothing, and a look at the front is cheaper than its volume
+            if not any(all(there <= here for there, here in zip(each, mine, strict=True)) for each in seen):
+                seen = [*seen, mine]
+                seen = [seen[index] for index in front(seen)]
+                volume = max(volume, hypervolume(seen, bytes_of_teacher))
         believed = trial.user_attrs.get(BELIEFS)
         if believed is None or _arm_in(trial.params, arms, believed["arm"]) != believed["arm"]:
             continue

@@ -7,6 +7,7 @@ workers' imports, some seconds, go by beside its own.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 
@@ -21,6 +22,10 @@ def nursery() -> ForkServerContext:
 
 
 def prepare_nursery() -> None:
-    """Starts it, and returns at once; it ends with this process."""
+    """Starts it, and returns at once; it ends with this process, and never by Ctrl-C before it."""
     nursery()
-    forkserver.ensure_running()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it inherits this, and so do its workers
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -12,6 +12,7 @@ import fcntl
 import multiprocessing
 import os
 import secrets
+import signal
 import socket
 import time
 import warnings
@@ -118,6 +119,7 @@ def lead(config: SearchConfig, study: optuna.Study, folder: Path, threads: int, 
     if config.execution.ray is not None:
         check_room(several, each)
     dead: set[int] = set()
+    begun: list[Hand] = []
 
     def look() -> None:
         for number, worker in enumerate(workers, start=1):
@@ -135,15 +137,16 @@ def lead(config: SearchConfig, study: optuna.Study, folder: Path, threads: int, 
     try:
         for worker in workers:
             worker.start()
+            begun.append(worker)
         while any(worker.is_alive() for worker in workers):
             look()
             time.sleep(LOOK_SECONDS)
         look()
     finally:
-        for worker in workers:
+        for worker in begun:
             if worker.is_alive():
                 worker.terminate()
-        for worker in workers:
+        for worker in begun:
             worker.join()
         _requeue(study, {f"{LEADER}:{number}" for number in range(1, several + 1)})
     if len(dead) == several:
@@ -154,7 +157,7 @@ def lead(config: SearchConfig, study: optuna.Study, folder: Path, threads: int, 
 def _hand(config: SearchConfig, arguments: tuple[Any, ...]) -> Hand:
     if config.execution.ray is not None:
         return RayWorker(work, arguments, threads=arguments[3])
-    return nursery().Process(target=work, args=arguments)
+    return nursery().Process(target=forked, args=arguments)
 
 
 def _bury(number: int, worker: Hand, study: optuna.Study, ledger: Ledger) -> None:
@@ -173,6 +176,12 @@ def _requeue(study: optuna.Study, names: set[str]) -> list[int]:
                     give_back(study, study._storage.get_trial(trial._trial_id))
                     found.append(trial.number)
     return found
+
+
+def forked(*arguments: Any) -> None:
+    """`work`, in a process that has inherited to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    work(*arguments)
 
 
 def work(

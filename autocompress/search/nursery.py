@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 
@@ -22,7 +23,12 @@ def nursery() -> ForkServerContext:
 
 
 def prepare_nursery() -> None:
-    """Starts it, and returns at once; it ends with this process, and never by Ctrl-C before it."""
+    """Starts it, and returns at once; it ends with this process, and never by Ctrl-C before it.
+
+    Does nothing outside of the main thread, where nobody may say what Ctrl-C does: the first worker starts it then.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
     nursery()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it inherits this, and so do its workers
     try:

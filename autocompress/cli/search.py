@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-SEVERAL_WORKERS = re.compile(r"execution\.n_workers=([2-9]|[1-9]\d+)")
+SEVERAL_WORKERS = re.compile(r"\+*execution\.n_workers=([2-9]|[1-9]\d+)")
+NO_WORKERS_HERE = {"execution.join=true", "execution=ray", "--cfg"}
 
 
 def run(items: Sequence[str]) -> int:
@@ -11,7 +12,8 @@ def run(items: Sequence[str]) -> int:
 
     Raises UserError for bad input, before any job has started. A job that was interrupted ends the rest.
     """
-    if any(SEVERAL_WORKERS.fullmatch(item) for item in items) and "execution.join=true" not in items:
+    if any(SEVERAL_WORKERS.fullmatch(item) for item in items) and not NO_WORKERS_HERE & set(items):
+        # a guess: a search that has workers begins with it in any case, some seconds later
         from autocompress.search.nursery import prepare_nursery
 
         prepare_nursery()

@@ -24,7 +24,8 @@ class Goal(NamedTuple):
 
 AUC = Goal()
 VERSION = 1
-"""Grows when a metric changes what it says: what was measured before is not read any more."""
+"""Grows when a metric changes what it says, here, in groups or over a catalogue: what was measured before is not read
+any more."""
 METRICS = ("auc", "log_loss", "accuracy", "precision", "recall", "f1", "calibration_error")
 FEW_GROUPS, MANY_GROUPS = ("group_auc", "auc_gap"), ("group_auc", f"ndcg@{TOP}", f"recall@{TOP}", f"hit_rate@{TOP}")
 LOWER_IS_BETTER = frozenset({"log_loss", "calibration_error", "auc_gap"})

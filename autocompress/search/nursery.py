@@ -1,4 +1,4 @@
-"""The process that local workers are forked from: it has imported everything, and has no threads.
+"""The process that local workers are forked from: it has imported what they need, and has run nothing.
 
 Nothing of this package or of torch is imported here: the command line begins with it before anything else, so that the
 workers' imports, some seconds, go by beside its own.
@@ -7,8 +7,12 @@ workers' imports, some seconds, go by beside its own.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 
@@ -30,8 +34,26 @@ def prepare_nursery() -> None:
     if threading.current_thread() is not threading.main_thread():
         return
     nursery()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it inherits this, and so do its workers
+    with _own_modules():
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it inherits this, and so do its workers
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _own_modules() -> Iterator[None]:
+    """Inside, a new Python imports what this one does: Python 3.11 does not tell the fork server, which would look into
+    the current folder first."""
+    wanted = {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
-        forkserver.ensure_running()
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

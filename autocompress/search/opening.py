@@ -10,6 +10,7 @@ from autocompress.artefact.bundle import Bundle
 from autocompress.data.store import Dataset
 from autocompress.digest import file_digest, json_digest
 from autocompress.errors import UserError, not_allowed
+from autocompress.measure.machine import machine_digest
 from autocompress.measure.quality import VERSION, Goal
 from autocompress.models.shape import changed
 from autocompress.report.wording import metric_title
@@ -136,12 +137,15 @@ def _ready(teacher: Teacher, dataset: Dataset, seed: int, cache: Path, ledger: L
 
 
 def know(name: str, words: str, bundle: Bundle, scene: Scene) -> Known:
-    """A file that is the same in every study of these data: its quality on the validation split is measured once."""
+    """A file that is the same in every study of these data: its quality on the validation split is measured once on a
+    machine (int8 of the stock tool scores otherwise on another processor)."""
     quick = scene.quick(bundle.model, scene.numbering)
     if bundle.digest == scene.teacher_file.digest:
         quick = Quick(quick.p50, 1.0)
-    known_by = [VERSION, scene.dataset.digest, bundle.digest, scene.goal.catalogue]
+    known_by = [VERSION, machine_digest(), scene.dataset.digest, bundle.digest, scene.goal.catalogue]
     stored = scene.cache / "quality" / f"{json_digest(known_by)}.json"
     if not stored.exists():
-        write_json(stored, valid_quality(bundle, scene.dataset, scene.threads, scene.catalogue))
-    return Known(name, words, bundle, json.loads(stored.read_text()), quick)
+        found = valid_quality(bundle, scene.dataset, scene.threads, scene.catalogue)
+        write_json(stored, [[task, list(metrics.items())] for task, metrics in found.items()])  # in their order
+    quality = {task: dict(metrics) for task, metrics in json.loads(stored.read_text())}
+    return Known(name, words, bundle, quality, quick)

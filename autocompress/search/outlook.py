@@ -34,7 +34,8 @@ SLOWEST = 0.5
 @dataclass(frozen=True)
 class Outlook:
     """`parents` are the plans on the front, `weights` (parents,) how likely each is one: half by the volume that it
-    alone holds of the front's, half by its whole box."""
+    alone holds of the front's, half by its whole box; `chance` that plans keep every constraint, where any broke one.
+    """
 
     space: Distributions
     parents: Sequence[Params]
@@ -42,8 +43,7 @@ class Outlook:
     members: Sequence[Vector]
     reference: Floats
     surrogate: Surrogate
-    tried: Sequence[Params]
-    kept: Sequence[bool]
+    chance: Callable[[Sequence[Params]], Floats] | None
 
     def gains(self, plans: Sequence[Params], draw: np.random.Generator) -> Floats:
         """Volume that each of `plans` is expected to add, (plans,)."""
@@ -51,7 +51,7 @@ class Outlook:
         drawn = self.surrogate.drawn(plans, DRAWS, draw)
         added = [np.mean([volume([*self.members, each], self.reference) for each in some]) - now for some in drawn]
         gains = np.array(added)
-        return gains if all(self.kept) else gains * chances(self.tried, self.kept, plans, self.space)
+        return gains if self.chance is None else gains * self.chance(plans)
 
 
 Propose = Callable[[Outlook, np.random.Generator], dict[str, Any]]
@@ -122,7 +122,8 @@ def outlook_of(study: optuna.Study, space: Distributions, draw: np.random.Genera
     beside = [each.params for each in trials if each.state is TrialState.RUNNING and each.params]
     members += [vectors[0] for vectors in surrogate.drawn(beside, 1, draw)]
     kept = [broken.get(number, 0.0) <= 0 for number in learned]
-    return Outlook(space, [plans[each] for each in parents], weights, members, reference, surrogate, tried, kept)
+    chance = None if all(kept) else chances(tried, kept, space)
+    return Outlook(space, [plans[each] for each in parents], weights, members, reference, surrogate, chance)
 
 
 def _broken(trials: Sequence[FrozenTrial]) -> dict[int, float]:

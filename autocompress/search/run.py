@@ -28,6 +28,7 @@ from autocompress.search.closing import close
 from autocompress.search.config import SearchConfig
 from autocompress.search.last_mile import last_mile
 from autocompress.search.ledger import Ledger
+from autocompress.search.nursery import prepare_nursery
 from autocompress.search.opening import open_scene, study_key, train_landmarks
 from autocompress.search.optimise import open_trials, optimise
 from autocompress.search.ray_cluster import connected, threads_of_cluster
@@ -71,6 +72,8 @@ def _search(config: SearchConfig) -> int:
     check_writable("output", config.output)
     check(config.tracking)
     check_storage(config.study.storage)
+    if config.execution.n_workers > 1 and cluster is None and not config.execution.join:
+        prepare_nursery()
     encoding = in_threads if cluster is None else on_ray
     dataset = prepare(config.data, config.cleaning, cache, say=lambda line: print(line, flush=True), encoding=encoding)
     for line in config.data.notes():

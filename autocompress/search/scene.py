@@ -38,7 +38,7 @@ from autocompress.training.teachers.teacher import Ready
 QUICK_BATCH, QUICK_RUNS, GATE_RUNS = 256, 100, 50
 """At the gate a file that is dominated is dominated by more than fewer runs blur; a file that ships is timed longer."""
 SAMPLE_ROWS = 4_096
-"""Training rows that calibrations and importances look at."""
+"""Training rows that calibrations, importances and the head's refit look at."""
 RUNG_ROWS = 100_000
 """Validation rows that rungs are judged on; a finished trial is judged on all."""
 
@@ -93,7 +93,7 @@ class Scene:
 
     @cached_property
     def energies(self) -> list[torch.Tensor]:
-        """What each dimension of the teacher's tables is worth there."""
+        """What each dimension of the teacher's tables is worth, on the whole log."""
         return dimension_energies(self.teacher.weights.model, self.context)
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,11 +46,17 @@ class Surrogate:
         return [[(float(a), float(b), float(c)) for a, b, c in plan] for plan in found]
 
 
-def chances(plans: Sequence[Params], kept: Sequence[bool], asked: Sequence[Params], space: Distributions) -> Floats:
-    """How likely each plan of `asked` keeps the constraints that `plans` kept or not, .01 to 1: (asked,)."""
+def chances(
+    plans: Sequence[Params], kept: Sequence[bool], space: Distributions
+) -> Callable[[Sequence[Params]], Floats]:
+    """Of plans that are asked for, (plans,): how likely each keeps the constraints that `plans` kept or not, .01 to 1."""
     fit = _likeliest(features(plans, space), np.array(kept, dtype=np.float64))
-    found: Floats = np.clip(fit.predict(features(asked, space)), 0.01, 1.0)
-    return found
+
+    def of(asked: Sequence[Params]) -> Floats:
+        found: Floats = np.clip(fit.predict(features(asked, space)), 0.01, 1.0)
+        return found
+
+    return of
 
 
 def _likeliest(inputs: Floats, targets: Floats) -> GaussianProcessRegressor:

@@ -143,6 +143,8 @@ def lead(config: SearchConfig, study: optuna.Study, folder: Path, threads: int, 
             time.sleep(LOOK_SECONDS)
         look()
     finally:
+        # one whose start was interrupted may run all the same
+        begun += [worker for worker in workers if worker not in begun and worker.is_alive()]
         for worker in begun:
             if worker.is_alive():
                 worker.terminate()
@@ -157,7 +159,8 @@ def lead(config: SearchConfig, study: optuna.Study, folder: Path, threads: int, 
 def _hand(config: SearchConfig, arguments: tuple[Any, ...]) -> Hand:
     if config.execution.ray is not None:
         return RayWorker(work, arguments, threads=arguments[3])
-    return nursery().Process(target=forked, args=arguments)
+    listens = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    return nursery().Process(target=forked, args=(listens, *arguments))
 
 
 def _bury(number: int, worker: Hand, study: optuna.Study, ledger: Ledger) -> None:
@@ -178,9 +181,13 @@ def _requeue(study: optuna.Study, names: set[str]) -> list[int]:
     return found
 
 
-def forked(*arguments: Any) -> None:
-    """`work`, in a process that has inherited to ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def forked(listens: bool, *arguments: Any) -> None:
+    """`work`, in a process that may have inherited to ignore Ctrl-C; `listens`: whether its leader does not.
+
+    A leader that is a script's background job ignores it: its workers must not end before it.
+    """
+    if listens:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     work(*arguments)
 
 

@@ -19,7 +19,9 @@ from tests.cli.stand_ins import Calls
         (["search=ads", "execution.n_workers=12"], 1),
         (["execution.n_workers=1"], 0),
         (["search=ads"], 0),
+        (["++execution.n_workers=2"], 1),
         (["execution.n_workers=2", "execution.join=true"], 0),
+        (["execution.n_workers=2", "execution=ray"], 0),
     ],
 )
 def test_it_begins_where_workers_will_be_forked(

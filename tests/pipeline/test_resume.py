@@ -140,6 +140,13 @@ def test_ctrl_c_ends_with_130_and_the_front_so_far_without_test_values(story: St
     assert "RUNNING" not in {state for state, *_ in step.trials.values()}
 
 
+def test_tasks_and_metrics_stand_in_one_order_from_the_first_page_to_the_last(story: Story) -> None:
+    files = [step.front.teacher for step in (story.interrupted, story.killed, story.resumed, story.extended)]
+    orders = {tuple((task, *metrics) for task, metrics in file.quality.items()) for file in files}
+    assert len(orders) == 1
+    assert next(iter(orders))[0][1] == "auc"
+
+
 def test_ctrl_c_leaves_the_front_and_every_trial_in_mlflow(story: Story) -> None:
     over = {number for number, (state, *_) in story.interrupted.trials.items() if state != "RUNNING"}
     assert story.tracked.status == "KILLED"

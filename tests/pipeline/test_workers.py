@@ -51,6 +51,12 @@ def running_of_leader(folder: Path) -> list[FrozenTrial]:
     ]
 
 
+def seen(kept: list[FrozenTrial], now: list[FrozenTrial]) -> list[FrozenTrial]:
+    """`now`, which `kept` holds afterwards: a moment later other trials may run."""
+    kept[:] = now
+    return kept
+
+
 def workers_of(trials: list[FrozenTrial]) -> set[str]:
     return {trial.user_attrs["worker"] for trial in trials if "worker" in trial.user_attrs}
 
@@ -65,8 +71,9 @@ def killed(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Ended:
         small.wait_for(lambda: small.progress(folder)[1], process)
         joined = small.start(folder, cache, *TWO, f"study.n_trials={TRIALS}", "execution.join=true")
         small.wait_for(lambda: len(workers_of(small.study(folder).trials)) == 3, process)
-        small.wait_for(lambda: bool(running_of_leader(folder)), process)
-        os.kill(running_of_leader(folder)[0].user_attrs[PROCESS], signal.SIGKILL)
+        running: list[FrozenTrial] = []
+        small.wait_for(lambda: bool(seen(running, running_of_leader(folder))), process)
+        os.kill(running[0].user_attrs[PROCESS], signal.SIGKILL)
         printed, errors = process.communicate(timeout=small.PATIENCE)
         assert process.returncode == 0, errors
         said, errors = joined.communicate(timeout=small.PATIENCE)
@@ -109,8 +116,9 @@ def test_workers_end_where_their_leader_is_killed(tmp_path: Path, cache: Path) -
     process = small.start(tmp_path, cache, *TWO, "study.n_trials=200")
     try:
         small.wait_for(lambda: small.progress(tmp_path)[1], process)
-        small.wait_for(lambda: len(workers_of(running_of_leader(tmp_path))) == 2, process)
-        workers = [trial.user_attrs[PROCESS] for trial in running_of_leader(tmp_path)]
+        running: list[FrozenTrial] = []
+        small.wait_for(lambda: len(workers_of(seen(running, running_of_leader(tmp_path)))) == 2, process)
+        workers = [trial.user_attrs[PROCESS] for trial in running]
     finally:
         process.kill()
         process.communicate()

@@ -72,7 +72,7 @@ def test_a_constraint_is_kept_where_plans_like_it_kept_it() -> None:
     tried = plans(80, seed=0)
     kept = [plan["rows.keep"] < 0.2 for plan in tried]
     small, large = ({**tried[0], "rows.keep": keep} for keep in (0.05, 0.8))
-    found = chances(tried, kept, [small, large], SPACE)
+    found = chances(tried, kept, SPACE)([small, large])
     assert found[0] > 0.8
     assert found[1] < 0.2
     assert (found >= 0.01).all()

@@ -19,8 +19,8 @@ from autocompress.search.outlook import Outlook, OutlookSampler
 from autocompress.search.samplers.sampler import Setting
 from autocompress.search.variation import active, mutated
 
-EVERYTHING, NEARBY = 1.0, 0.15
-"""Share of the parameters that is drawn anew: of a random plan, and of one beside the best."""
+NEARBY = 0.15
+"""Share of the parameters that is varied in a plan beside the best."""
 
 
 class Gp(Frozen):
@@ -36,7 +36,7 @@ class Gp(Frozen):
         return OutlookSampler(self._propose, setting.seed)
 
     def _propose(self, outlook: Outlook, draw: np.random.Generator) -> dict[str, Any]:
-        found: list[dict[str, Any]] = [active(mutated({}, outlook.space, draw, EVERYTHING)) for _ in range(self.plans)]
+        found: list[dict[str, Any]] = [active(mutated({}, outlook.space, draw, NEARBY)) for _ in range(self.plans)]
         gains = outlook.gains(found, draw)
         for _ in range(self.rounds):
             best = [found[place] for place in np.argsort(-gains, kind="stable")[: self.starts]]

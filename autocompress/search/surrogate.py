@@ -49,7 +49,7 @@ class Surrogate:
 def chances(
     plans: Sequence[Params], kept: Sequence[bool], space: Distributions
 ) -> Callable[[Sequence[Params]], Floats]:
-    """Of plans that are asked for: how likely each keeps the constraints that `plans` kept or not; (asked,), .01 to 1."""
+    """Of plans that are asked for: how likely each keeps what `plans` kept or not; float64 (asked,), .01 to 1."""
     fit = _likeliest(features(plans, space), np.array(kept, dtype=np.float64))
 
     def of(asked: Sequence[Params]) -> Floats:

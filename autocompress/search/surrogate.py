@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
+from scipy.special import ndtr
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import DotProduct, Matern
 
@@ -49,11 +50,16 @@ class Surrogate:
 def chances(
     plans: Sequence[Params], kept: Sequence[bool], space: Distributions
 ) -> Callable[[Sequence[Params]], Floats]:
-    """Of plans that are asked for: how likely each keeps what `plans` kept or not; float64 (asked,), .01 to 1."""
+    """Of plans that are asked for: how likely each keeps what `plans` kept or not; float64 (asked,), .01 to 1.
+
+    Least-squares classification (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, section 6.5):
+    how sure the process is that its 0 or 1 lies above one half.
+    """
     fit = _likeliest(features(plans, space), np.array(kept, dtype=np.float64))
 
     def of(asked: Sequence[Params]) -> Floats:
-        found: Floats = np.clip(fit.predict(features(asked, space)), 0.01, 1.0)
+        means, spreads = fit.predict(features(asked, space), return_std=True)
+        found: Floats = np.clip(ndtr((means - 0.5) / np.maximum(spreads, 1e-6)), 0.01, 1.0)
         return found
 
     return of

@@ -96,7 +96,7 @@ def test_what_keeps_its_constraints_is_tried_where_plans_like_it_do(kind: Sample
     tried = [somewhere(seed) for seed in range(40)]
     # of its own accord the search would go to small files
     study = study_of(*(trial(params, broken=float(params["size"] < 0.5)) for params in tried), kind=kind)
-    assert np.mean([asked(study)["size"] for _ in range(20)]) > 0.5
+    assert np.mean([asked(study)["size"] >= 0.5 for _ in range(20)]) >= 0.65
 
 
 def test_gp_proposes_what_is_better_than_everything_that_was_tried() -> None:

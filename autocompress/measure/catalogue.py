@@ -18,7 +18,7 @@ from autocompress.measure.group_metrics import TOP, PerGroup, ideal_gains
 USER, ITEM = "user_vector", "item_vector"
 """Outputs of a model whose first logit rises with their product."""
 SCORES = 2**21
-"""Of so many pairs of user and item together: what a processor's cache holds is looked at in half of the time."""
+"""Of so many pairs of user and item together: what a processor's cache holds is looked at faster."""
 LEAST_USERS = 16
 BLOCK = 64
 """Items whose best score stands for all of them where the best are sought."""

@@ -79,7 +79,7 @@ class OutlookSampler(BaseSampler):
         """The proposal; what others are trying counts as found."""
         if not search_space:
             return {}
-        # matrices of a hundred rows are decomposed ten times as fast where no threads wait for each other
+        # matrices of a hundred rows are decomposed faster where no threads wait for each other
         with _threads().limit(limits=1, user_api="blas"):
             outlook = outlook_of(study, search_space, self._draw)
             return {} if outlook is None else self._propose(outlook, self._draw)

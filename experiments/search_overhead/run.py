@@ -5,7 +5,7 @@
 
 `profile`: a study of 30 trials on the simulator (**synthetic**) with clocks around its parts, its phase of trials by
 what the seconds went to (the landmark's left out); all that is not training, evaluation, export or measurement is
-overhead. Python's own profiler makes such a study a fifth longer, so it is not used. `samplers`: asking and telling
+overhead. Python's own profiler makes such a study longer, so it is not used. `samplers`: asking and telling
 with 1,000 trials in SQLite as the search opens it, each with what a real trial stores; medians of `ASKED` trials, or
 of as many as `LONGEST` seconds let through. `workers`: trials over in `MINUTES` by one worker of one thread, by two of
 one thread each, and by one of two threads, all from a warm cache, alternated over `ROUNDS` rounds with a seed per

@@ -75,22 +75,37 @@ def overhead(stored: dict[str, Any]) -> list[str]:
     lines += ["", "| sampler, 1,000 trials stored | ask, ms | store, ms | tell, ms |", "|---|---:|---:|---:|"]
     for kind, times in stored.get("samplers", {}).items():
         lines.append(f"| {kind} | {' | '.join(f'{1e3 * times[each]:.0f}' for each in ('ask', 'store', 'tell'))} |")
-    for part, words in (("workers", "the search as it ships"), ("alike", "all plans train alike")):
-        if part in stored:
-            lines += ["", *workers(stored[part], words)]
+    return [*lines, "", *looks(stored.get("looks", [])), *workers(stored.get("workers", []))]
+
+
+def looks(rows: list[dict[str, Any]]) -> list[str]:
+    """What looks at latency tell, by file and runs."""
+    if not rows:
+        return []
+    files, runs = (list(dict.fromkeys(each[key] for each in rows)) for key in ("file", "runs"))
+    lines = [
+        f"| file, speed-up | {' | '.join(f'spread of {each} runs' for each in runs)} |",
+        f"|---|{'---:|' * len(runs)}",
+    ]
+    for file in files:
+        mine = [each for each in rows if each["file"] == file]
+        spreads = " | ".join(f"{100 * each['spread']:.1f} %" for each in mine)
+        lines.append(f"| {file}, {mine[-1]['speedup']:.2f} | {spreads} |")
     return [*lines, ""]
 
 
-def workers(rows: list[dict[str, Any]], words: str) -> list[str]:
+def workers(rows: list[dict[str, Any]]) -> list[str]:
     """Trials by several workers beside those of one."""
+    if not rows:
+        return []
     names = list(dict.fromkeys(each["workers"] for each in rows))
     trials = {name: [each["trials"] for each in rows if each["workers"] == name] for name in names}
-    lines = [f"| workers, {words} | trials by seed | times those of one |", "|---|---|---|"]
+    lines = ["| workers | trials by seed | times those of one |", "|---|---|---|"]
     for name, several in trials.items():
         ratios = [now / alone for now, alone in zip(several, trials[names[0]], strict=True)]
         by_seed = (", ".join(str(each) for each in several), ", ".join(f"{each:.2f}" for each in ratios))
         lines.append(f"| {name} | {' | '.join(by_seed)} |")
-    return lines
+    return [*lines, ""]
 
 
 TABLES: dict[str, Callable[[dict[str, Any]], Sequence[str]]] = {

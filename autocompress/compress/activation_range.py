@@ -14,7 +14,7 @@ TAIL = 1e-4
 """Share of calibration activations that `percentile` leaves outside, on either side."""
 BINS, LEVELS = 2048, 256
 """Of the histogram that `entropy` looks at, and of what is left of it in a byte."""
-MOST = 1 << 20
+MOST = 1 << 18
 """Values that `percentile` and `entropy` sort; of more, every second row, third, ... is looked at."""
 SHRINKS = tuple(0.93**power for power in range(20))
 

@@ -52,9 +52,10 @@ class Channels(Frozen):
     def restore(self, model: Recommender, record: Record) -> None:
         """Removes every channel that is not recorded; `RuntimeError` where a layer does not get its width."""
         was_training = model.dense.training
+        graph = _graph(model.dense, model.bank.layout.width)
         for name, kept in record["kept"].items():
             width = _linear(model.dense, name).out_features
-            _remove(model.dense, model.bank.layout.width, name, sorted(set(range(width)) - set(kept)))
+            _remove(graph, _linear(model.dense, name), sorted(set(range(width)) - set(kept)))
             if _linear(model.dense, name).out_features != len(kept):
                 raise RuntimeError(f"{name} has {_linear(model.dense, name).out_features} channels, not {len(kept)}")
         model.dense.train(was_training)
@@ -99,7 +100,7 @@ def _tried(dense: nn.Module, width: int) -> list[str]:
             continue
         trial = copy.deepcopy(dense)
         try:
-            _remove(trial, width, name, [0])
+            _remove(_graph(trial, width), _linear(trial, name), [0])
             narrower = _linear(trial, name).out_features == module.out_features - 1
             if narrower and trial(example).shape == shape:
                 names.append(name)
@@ -114,11 +115,9 @@ def _linear(dense: nn.Module, name: str) -> nn.Linear:
     return module
 
 
-def _remove(dense: nn.Module, width: int, name: str, channels: list[int]) -> None:
-    if not channels:
-        return
-    group = _graph(dense, width).get_pruning_group(_linear(dense, name), tp.prune_linear_out_channels, idxs=channels)
-    group.prune()
+def _remove(graph: tp.DependencyGraph, layer: nn.Linear, channels: list[int]) -> None:
+    if channels:
+        graph.get_pruning_group(layer, tp.prune_linear_out_channels, idxs=channels).prune()
 
 
 def _graph(dense: nn.Module, width: int) -> tp.DependencyGraph:

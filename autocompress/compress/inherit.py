@@ -11,11 +11,13 @@ from torch import nn
 from autocompress.compress.transform import Context
 from autocompress.models.embedding import EmbeddingBank
 from autocompress.models.heads.head import HeadPart, inherit_linear
-from autocompress.models.recommender import Recommender, build
+from autocompress.models.recommender import Recommender, bank_layout, with_bank
 from autocompress.models.shape import DensePart, Shape
 
-RIDGE = 1e-3
-"""Of the head's refit, as a share of the mean feature energy."""
+RIDGE = 1e-2
+"""Of the head's refit, as a share of the mean feature energy: some thousand rows tell hundreds of weights."""
+Heads = dict[Shape, tuple[torch.Tensor, torch.Tensor]]
+"""Weight and bias of the heads that were refitted."""
 
 
 def inherit(
@@ -24,18 +26,22 @@ def inherit(
     context: Context,
     logits: torch.Tensor | None = None,
     energies: Sequence[torch.Tensor] | None = None,
+    heads: Heads | None = None,
 ) -> Recommender:
     """A model of `shape`, as near to `teacher` as slices of its weights come.
 
     Embedding dimensions of a field are chosen by energy (frequency x squared value) times the weights that read them,
     tower units by the norm of their weights, cross layers are the first ones, low ranks come from an SVD. Where
     anything was cut, a linear head is refitted to the teacher's logits on `context.ids` by ridge regression (`logits`,
-    float32 (n, tasks), where somebody has them already, and so `energies`); a head with towers of its own takes over
-    the weights of the features that stay, where it reads the same ones.
+    float32 (n, tasks), where somebody has them already, and so `energies`; `heads` are found there, and left there
+    for the next student of the shape); a head with towers of its own takes over the weights of the features that stay,
+    where it reads the same ones.
 
     Raises `ValueError` where `shape` is larger than the teacher in any direction: nothing to inherit there.
     """
-    student = build(shape, context.schema, teacher.bank.layout.rows)
+    student = with_bank(
+        shape, context.schema, EmbeddingBank(bank_layout(shape, context.schema, teacher.bank.layout.rows))
+    )
     with torch.no_grad():
         known = dimension_energies(teacher, context) if energies is None else energies
         columns, dims = _inherit_tables(teacher, student, context, known, aligned=shape.aligned)
@@ -47,8 +53,13 @@ def inherit(
             else:
                 cast(HeadPart, head).inherit(old_head, features)
         if isinstance(head, nn.Linear) and _widths(teacher.dense) != _widths(student.dense):
-            wanted = teacher.eval()(context.ids, context.numbers) if logits is None else logits
-            _refit_head(student, head, context, wanted)
+            known_heads = {} if heads is None else heads
+            if shape not in known_heads:
+                wanted = teacher.eval()(context.ids, context.numbers) if logits is None else logits
+                known_heads[shape] = _refitted_head(student, head, context, wanted)
+            weight, bias = known_heads[shape]
+            head.weight.copy_(weight)
+            head.bias.copy_(bias)
     return student
 
 
@@ -112,7 +123,9 @@ def _strongest(energy: torch.Tensor, count: int) -> list[int]:
     return sorted(energy.topk(count).indices.tolist())
 
 
-def _refit_head(student: Recommender, head: nn.Linear, context: Context, wanted: torch.Tensor) -> None:
+def _refitted_head(
+    student: Recommender, head: nn.Linear, context: Context, wanted: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     features: list[torch.Tensor] = []
     hook = head.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0]))
     student.eval()(context.ids, context.numbers)
@@ -121,5 +134,4 @@ def _refit_head(student: Recommender, head: nn.Linear, context: Context, wanted:
     gram = (design.T @ design).double()
     gram.diagonal().add_(RIDGE * gram.diagonal().mean())
     solution = torch.linalg.solve(gram, (design.T @ wanted).double()).float()
-    head.weight.copy_(solution[:-1].T)
-    head.bias.copy_(solution[-1])
+    return solution[:-1].T, solution[-1]

@@ -20,9 +20,11 @@ def read_counts(model: Recommender, context: Context) -> list[NDArray[np.int64]]
         counts = context.counts[table]
         if table in model.bank.renumbered:
             new = model.bank.get_buffer(f"new_ids_{table}").numpy()
+            found.append(np.bincount(new, counts, rows).astype(np.int64))
         else:
-            new = np.where(np.arange(len(counts)) < rows, np.arange(len(counts)), 0)
-        found.append(np.bincount(new, counts, rows).astype(np.int64))
+            reads = counts[:rows].copy()
+            reads[0] += counts[rows:].sum()
+            found.append(reads)
     return found
 
 

@@ -39,6 +39,8 @@ from autocompress.errors import UserError
 from autocompress.schema import Schema
 from autocompress.storage import new_folder, write_json
 
+COUNTED = 1 << 16
+"""Rows that are counted at once."""
 LAYOUT = {False: 2, True: 3}
 """Part of every key, of a store without and with lists or vectors; raised when its files change their meaning."""
 STORE, SEEN, REPORT, GUESSED = "store.json", ".seen.json", "cleaning.json", "schema.yaml"
@@ -128,10 +130,13 @@ class Dataset:
         frequency its ids are sorted.
         """
         ids, fields, slots = self.ids("train"), len(self.schema.fields), np.array(self.schema.slots)
-        found = []
-        for table, rows in enumerate(self.encoder.rows):
-            seen = ids[:, table] if table < fields else ids[:, slots == table].ravel()
-            found.append(np.bincount(seen[seen >= 0], minlength=rows))
+        found = [np.zeros(rows, dtype=np.int64) for rows in self.encoder.rows]
+        # a column at a time would read the whole file for each of them
+        for start in range(0, len(ids), COUNTED):
+            columns = np.ascontiguousarray(ids[start : start + COUNTED].T)
+            for table, counts in enumerate(found):
+                seen = columns[table] if table < fields else columns[slots == table].ravel()
+                counts += np.bincount(seen[seen >= 0], minlength=len(counts))
         return found
 
 

@@ -68,6 +68,14 @@ def build(
 
     `UserError` where the schema has vectors and models of this kind read none.
     """
+    bank = EmbeddingBank(bank_layout(shape, schema, rows)).draw()
+    if module is not None:
+        return Recommender(bank, module(bank.layout.width, len(schema.tasks)))
+    return with_bank(shape, schema, bank)
+
+
+def bank_layout(shape: Shape, schema: Schema, rows: Sequence[int]) -> BankLayout:
+    """That of a model's tables as `build` makes them, with its errors."""
     if schema.vectors and shape.aligned:
         raise UserError(
             f"teacher.shape.kind={shape.kind}: it multiplies embeddings of one dimension and has no place for the "
@@ -76,12 +84,12 @@ def build(
     dims = table_dims(shape.embedding_dim, schema.tables)
     lists = [ListInput(schema.tables.index(each.shares or each.name), each.length) for each in schema.sequences]
     widths = tuple(vector.width for vector in schema.vectors)
-    layout = BankLayout(
-        tuple(rows), dims, len(schema.fields), tuple(lists), whole=shape.whole_lists, numbers=sum(widths)
-    )
-    bank = EmbeddingBank(layout).draw()
-    if module is not None:
-        return Recommender(bank, module(bank.layout.width, len(schema.tasks)))
-    return Recommender(
-        bank, shape.dense(schema, (*dims[: bank.layout.fields], *(dims[each.table] for each in lists), *widths))
-    )
+    return BankLayout(tuple(rows), dims, len(schema.fields), tuple(lists), whole=shape.whole_lists, numbers=sum(widths))
+
+
+def with_bank(shape: Shape, schema: Schema, bank: EmbeddingBank) -> Recommender:
+    """A freshly initialised dense part over tables of that shape."""
+    dims, layout = bank.layout.dims, bank.layout
+    lists = (dims[each.table] for each in layout.lists)
+    widths = (vector.width for vector in schema.vectors)
+    return Recommender(bank, shape.dense(schema, (*dims[: layout.fields], *lists, *widths)))

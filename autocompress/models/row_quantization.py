@@ -6,6 +6,8 @@ lookup, at the price of coarser small rows.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,6 +22,8 @@ SHRINKS = (1.0, 0.9, 0.8, 0.7)
 """Candidate clipping points as shares of the largest magnitude: at 4 bits, clipping outliers halves the error."""
 
 
+LOOKED_AT = 4_096
+"""Rows of a table by which the scale of all of them is chosen."""
 FIELD_SHRINKS = tuple(1.2**-power for power in range(14))
 """Candidates for a whole field, down to a twelfth: the largest row of a table says little about the others."""
 
@@ -43,14 +47,22 @@ def row_scales(rows: torch.Tensor, bits: int) -> torch.Tensor:
 
 
 def field_scale(rows: torch.Tensor, weights: torch.Tensor, bits: int) -> float:
-    """Scale of a whole table (n, d) of least squared error weighted by `weights` (n,), such as training frequency."""
+    """Scale of a whole table (n, d) of least squared error weighted by `weights` (n,), such as training frequency.
+
+    Of more than `LOOKED_AT` rows the errors of the heaviest half of them count, and those of as many of the others,
+    evenly, each for all that are left out beside it.
+    """
     top = levels(bits)
     full = float(rows.abs().max().clamp_min(top * SMALLEST))
-    errors = {}
-    for shrink in FIELD_SHRINKS:
-        scale = torch.tensor(full * shrink / top)
-        errors[float(scale)] = float(((rows - codes(rows, scale, bits) * scale).square().sum(dim=1) * weights).sum())
-    return min(errors, key=errors.__getitem__)
+    if len(rows) > LOOKED_AT:
+        order = weights.argsort(descending=True, stable=True)
+        head, rest = order[: LOOKED_AT // 2], order[LOOKED_AT // 2 :]
+        tail = rest[:: math.ceil(len(rest) / (LOOKED_AT // 2))]
+        shares = torch.cat([weights[head], weights[tail] * (weights[rest].sum() / weights[tail].sum())])
+        rows, weights = rows[torch.cat([head, tail])], shares
+    scales = full / top * torch.tensor(FIELD_SHRINKS)[:, None, None]
+    wrong = torch.addcmul(rows, codes(rows, scales, bits), scales, value=-1.0).square_()
+    return float(scales[int((wrong.sum(dim=2) @ weights).argmin())])
 
 
 def codes(rows: torch.Tensor, scales: torch.Tensor, bits: int) -> torch.Tensor:

@@ -26,6 +26,7 @@ from autocompress.search.latencies import LATENCIES
 from autocompress.search.results import Finished, drop_dominated, front_members, read_finished
 from autocompress.search.samplers.sampler import TEACHER_BYTES
 from autocompress.search.study import finished, seconds_used
+from autocompress.search.throttle import Throttle
 from autocompress.tracking import mlflow_runs
 from autocompress.tracking.connection import resolved_uri
 from autocompress.training.from_scratch import Trained
@@ -35,6 +36,9 @@ STATES: dict[TrialState, Literal["complete", "stopped", "failed"]] = {
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "stopped",
 }
+
+FRONT_SHARE = 0.01
+"""Of the running time that may go into writing the front: where trials take a second, several share a page."""
 
 
 @dataclass
@@ -52,8 +56,13 @@ class Ledger:
     landmarks: list[Known] = field(default_factory=list)
     teacher_known: Known | None = None
     logged: set[int] = field(default_factory=set)
+    kept: set[int] = field(default_factory=set)
+    """Trials that this process has in MLflow, and those of them whose files are there, too."""
     latencies: dict[str, dict[str, float]] = field(default_factory=dict)
     stopped_at: float | None = None
+    changed: bool = False
+    """Whether files have come since the front was written."""
+    pages: Throttle = field(default_factory=lambda: Throttle(FRONT_SHARE))
 
     @classmethod
     def open(
@@ -133,19 +142,27 @@ class Ledger:
         return read_finished(trials, self.teacher, config.constraints, self.folder, config.metric, later)
 
     def trial_ended(self, trial: FrozenTrial) -> None:
-        """Books a trial that is over: MLflow, the front files, the display, the time."""
+        """Books a trial that is over: MLflow, the display, the time, and the front as soon as it is due."""
         self.keep_time()
         self.log_trial(trial)
-        if trial.state is TrialState.COMPLETE:
-            trials = self.finished()
-            members = front_members(trials)
-            drop_dominated(trials, members)
-            front = self.write("running", members)
-            self.show.front(len(front.points), front.hypervolume)
-            if any(member.number == trial.number for member in members):
-                folder = self.folder / "artefacts" / trial.user_attrs["artefact"]
-                self._tracked(lambda: mlflow_runs.log_member(self.run, trial.number, folder))
+        self.changed |= trial.state is TrialState.COMPLETE
+        if self.changed and self.pages.open:
+            with self.pages.working():
+                self.renew_front()
         self.show.finished(trial.number, STATES.get(trial.state, "failed"))
+
+    def renew_front(self) -> None:
+        """The front of all trials until now: its files, its members in MLflow, what it replaces removed."""
+        trials = self.finished()
+        members = front_members(trials)
+        drop_dominated(trials, members)
+        front = self.write("running", members)
+        self.show.front(len(front.points), front.hypervolume)
+        for member in members:
+            if member.number in self.logged - self.kept:
+                self._tracked(partial(mlflow_runs.log_member, self.run, member.number, member.known.bundle.folder))
+                self.kept.add(member.number)
+        self.changed = False
 
     def log_trials(self) -> None:
         """The trials that are over and that this process has not logged."""

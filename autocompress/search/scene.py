@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from autocompress.artefact.bundle import Bundle
 from autocompress.artefact.runtime import open_session, outputs
-from autocompress.compress.inherit import dimension_energies
+from autocompress.compress.inherit import Heads, dimension_energies
 from autocompress.compress.plan import Objective
 from autocompress.compress.transform import Context
 from autocompress.data.inputs import Inputs
@@ -35,8 +35,8 @@ from autocompress.training.taught import Taught, features_of_model, logits_of_fi
 from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import Ready
 
-QUICK_BATCH, QUICK_RUNS, GATE_RUNS = 256, 100, 50
-"""At the gate a file that is dominated is dominated by more than fewer runs blur; a file that ships is timed longer."""
+QUICK_BATCH, QUICK_RUNS, GATE_RUNS = 256, 40, 20
+"""What a look tells differs from the next one's by the state of the machine, hardly by the number of runs."""
 SAMPLE_ROWS = 4_096
 """Training rows that calibrations, importances and the head's refit look at."""
 RUNG_ROWS = 100_000
@@ -69,6 +69,8 @@ class Scene:
     assistants: tuple[FromScratch, ...] = ()
     unlabelled: Path | None = None
     turns: Turns | None = None
+    heads: Heads = field(default_factory=dict)
+    """Of students that have been started from the teacher: the next one of the shape need not be fitted again."""
 
     def before_step(self) -> None:
         """Waits while another worker measures."""

@@ -1,16 +1,21 @@
-"""What plans are expected to come to, by Gaussian processes over those that were tried."""
+"""What plans are expected to come to, by Gaussian processes over those that were tried.
+
+Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, algorithm 2.1. All objectives share the
+kernels that are tried and their decompositions: a library's regressor takes one objective at a time, and ten times as
+long.
+"""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.spatial.distance import cdist
 from scipy.special import ndtr
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import DotProduct, Matern
 
 from autocompress.search.objectives import Vector
 from autocompress.search.variation import Distributions, Params, active, to_unit
@@ -32,14 +37,14 @@ class Surrogate:
         inputs, outputs = features(plans, space), np.array(vectors, dtype=np.float64)
         outputs[:, 0] = np.arcsinh(outputs[:, 0] / CURVED)
         self._means, self._scales = outputs.mean(axis=0), outputs.std(axis=0) + 1e-9
-        self._fits = [_likeliest(inputs, column) for column in ((outputs - self._means) / self._scales).T]
+        self._fits = fitted(inputs, (outputs - self._means) / self._scales)
 
     def drawn(self, plans: Sequence[Params], several: int, draw: np.random.Generator) -> list[list[Vector]]:
         """So many vectors that each plan may come to."""
         if not plans:
             return []
         inputs = features(plans, self._space)
-        told = [fit.predict(inputs, return_std=True) for fit in self._fits]
+        told = [fit.predict(inputs) for fit in self._fits]
         means, spreads = (np.stack(each, axis=-1)[:, None, :] for each in zip(*told, strict=True))
         unit = means + spreads * draw.normal(size=(len(plans), several, len(self._fits)))
         found: Floats = self._means + self._scales * unit
@@ -55,22 +60,55 @@ def chances(
     Least-squares classification (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, section 6.5):
     how sure the process is that its 0 or 1 lies above one half.
     """
-    fit = _likeliest(features(plans, space), np.array(kept, dtype=np.float64))
+    (fit,) = fitted(features(plans, space), np.array(kept, dtype=np.float64)[:, None])
 
     def of(asked: Sequence[Params]) -> Floats:
-        means, spreads = fit.predict(features(asked, space), return_std=True)
+        means, spreads = fit.predict(features(asked, space))
         found: Floats = np.clip(ndtr((means - 0.5) / np.maximum(spreads, 1e-6)), 0.01, 1.0)
         return found
 
     return of
 
 
-def _likeliest(inputs: Floats, targets: Floats) -> GaussianProcessRegressor:
-    fits = []
-    for length, noise in itertools.product(LENGTHS, NOISES):
-        kernel = TREND * DotProduct(1.0) + Matern(length, nu=2.5)
-        fits.append(GaussianProcessRegressor(kernel, alpha=noise, optimizer=None).fit(inputs, targets))
-    return max(fits, key=lambda fit: float(fit.log_marginal_likelihood_value_))
+@dataclass(frozen=True)
+class Fit:
+    """A Gaussian process: `inputs` (n, numbers), the lower `factor` (n, n) of their covariance, `weights` (n,)."""
+
+    inputs: Floats
+    length: float
+    factor: Floats
+    weights: Floats
+
+    def predict(self, asked: Floats) -> tuple[Floats, Floats]:
+        """Mean and standard deviation, without the noise of what was observed, (asked,) each."""
+        beside = _covariance(asked, self.inputs, self.length)
+        told = solve_triangular(self.factor, beside.T, lower=True, check_finite=False)
+        own = 1.0 + TREND * (1.0 + np.square(asked).sum(axis=1))
+        spreads: Floats = np.sqrt(np.maximum(own - np.square(told).sum(axis=0), 0.0))
+        return beside @ self.weights, spreads
+
+
+def fitted(inputs: Floats, targets: Floats) -> list[Fit]:
+    """For each column of `targets` (n, columns) the process under whose length and noise it is likeliest."""
+    several, best = targets.shape[1], list[Fit]()
+    highest = np.full(several, -np.inf)
+    for length in LENGTHS:
+        covariance = _covariance(inputs, inputs, length)
+        for noise in NOISES:
+            factor = cholesky(covariance + noise * np.eye(len(inputs)), lower=True, check_finite=False)
+            weights = cho_solve((factor, True), targets, check_finite=False)
+            likelihood = -0.5 * (targets * weights).sum(axis=0) - np.log(factor.diagonal()).sum()
+            fits = [Fit(inputs, length, factor, column) for column in weights.T]
+            best = [fits[at] if likelihood[at] > highest[at] else best[at] for at in range(several)]
+            highest = np.maximum(highest, likelihood)
+    return best
+
+
+def _covariance(rows: Floats, columns: Floats, length: float) -> Floats:
+    """A linear trend and a Matern kernel, twice differentiable, (rows, columns)."""
+    distance = np.sqrt(5.0) / length * cdist(rows, columns)
+    curved: Floats = (1.0 + distance + distance**2 / 3.0) * np.exp(-distance)
+    return curved + TREND * (1.0 + rows @ columns.T)
 
 
 def features(plans: Sequence[Params], space: Distributions) -> Floats:

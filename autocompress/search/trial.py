@@ -145,7 +145,7 @@ def start(shape: Shape, scene: Scene) -> Recommender:
         model.dense = without_batch_norms(model.dense, model.bank.layout.width)
         return model
     teacher = scene.teacher.weights.model
-    return inherit(teacher, shape, scene.context, scene.context_logits, scene.energies)
+    return inherit(teacher, shape, scene.context, scene.context_logits, scene.energies, scene.heads)
 
 
 def reshaped(model: Recommender, now: Shape, then: Shape, context: Context) -> Recommender:

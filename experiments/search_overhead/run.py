@@ -1,17 +1,17 @@
 """What a search costs beside training, evaluation, export and measurement; and how many more trials two workers run.
 
-    python experiments/search_overhead/run.py             # about 35 minutes on two cores; resumes by part
-    python experiments/search_overhead/run.py profile     # one part: profile, samplers, workers, alike
+    python experiments/search_overhead/run.py             # about 25 minutes on two cores; resumes by part
+    python experiments/search_overhead/run.py profile     # one part: profile, samplers, looks, workers
 
 `profile`: a study of 30 trials on the simulator (**synthetic**) with clocks around its parts, its phase of trials by
 what the seconds went to (the landmark's left out); all that is not training, evaluation, export or measurement is
 overhead. Python's own profiler makes such a study longer, so it is not used. `samplers`: asking and telling
 with 1,000 trials in SQLite as the search opens it, each with what a real trial stores; medians of `ASKED` trials, or
-of as many as `LONGEST` seconds let through. `workers`: trials over in `MINUTES` by one worker of one thread, by two of
-one thread each, and by one of two threads, all from a warm cache, alternated over `ROUNDS` rounds with a seed per
-round; a training to the end takes as long as twenty others, so that their number depends on what a search happens to
-finish. `alike`: the same with random plans that all train on 80,000 rows, in half of the minutes. Stored:
-`results.json`.
+of as many as `LONGEST` seconds let through. `looks`: what a quick look at a file's latency tells with fewer
+and with more runs, `LOOKS` times each in turn. `workers`: trials over in `MINUTES` by one worker of one thread, by two
+of one thread each, and by one of two threads, all from a warm cache, alternated over `ROUNDS` rounds with a seed per
+round. Their plans are random, of one architecture, and all train on 80,000 rows: what a search happens to finish, a
+training as long as twenty others, would else decide the number. Stored: `results.json`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,9 +39,11 @@ from optuna.trial import TrialState
 from autocompress import family
 from autocompress.compress.plan import Recovery
 from autocompress.config.compose import compose
+from autocompress.data.numbering import Numbering
 from autocompress.measure.machine import machine
 from autocompress.search import run as search_run
 from autocompress.search.samplers.sampler import PACKAGE, Setting
+from autocompress.search.scene import QUICK_RUNS, Quick, Scene
 from autocompress.search.space import suggest
 from autocompress.search.study import finished, open_storage, open_study
 from autocompress.storage import write_json
@@ -65,8 +67,13 @@ WHOLE = "run:optimise"
 LANDMARKS = ("optimise:train_landmarks",)
 """Trained once behind the first trial; its seconds are not the trials'."""
 STORED_TRIALS, ASKED, LONGEST = 1_000, 20, 60.0
-MINUTES, ROUNDS = 2.0, 2
-ALIKE = ("study.sampler=random", "study.trial_pruner=none", "study.rungs=[80000]", "study.recipes=[]")
+LOOKS, RUNS = 16, (10, 20, 40, 100)
+MINUTES, ROUNDS = 1.5, 2
+ALIKE = (
+    *("study.sampler=random", "study.trial_pruner=none", "study.rungs=[80000]", "study.recipes=[]"),
+    *("search_spaces=[student,rows]", "search_spaces.rows.keep=[0.2,0.3]", "search_spaces.student.tower=[[64]]"),
+    *("search_spaces.student.embedding_dim=8", "search_spaces.student.cross_layers=1"),
+)
 WORKERS = {"one of one thread": (1, 1), "two of one thread": (2, 2), "one of two threads": (1, 2)}
 
 
@@ -180,26 +187,48 @@ def asked(kind: str, url: str) -> dict[str, float]:
     return {name: statistics.median(each) for name, each in times.items()} | {"asked": len(times["ask"])}
 
 
+def looks() -> list[dict[str, Any]]:
+    """Of files that a search makes: how far looks at them differ, as the logarithm of the speed-up, by runs."""
+    told: dict[tuple[str, int], list[float]] = {}
+    with TemporaryDirectory() as folder:
+        (config,) = compose(
+            [
+                *ITEMS,
+                "study.minutes=null",
+                "study.n_trials=6",
+                f"output={folder}/out",
+                f"study.storage=sqlite:///{folder}/s.db",
+            ]
+        )
+        looked = Scene.quick
+
+        def look(scene: Scene, path: Path, numbering: Numbering, runs: int = QUICK_RUNS) -> Quick:
+            if path.parent.parent.name == "artefacts" and len(told) < 4 * len(RUNS):
+                for _, each in itertools.product(range(LOOKS), RUNS):
+                    seen = looked(scene, path, numbering, each)
+                    told.setdefault((path.parent.name[:8], each), []).append(math.log(seen.speedup))
+            return looked(scene, path, numbering, runs)
+
+        with mock.patch.object(Scene, "quick", look):
+            search_run.search(config)
+    return [
+        {"file": file, "runs": runs, "speedup": math.exp(statistics.median(each)), "spread": statistics.stdev(each)}
+        for (file, runs), each in told.items()
+    ]
+
+
 def workers() -> list[dict[str, Any]]:
-    """Trials of the search as it ships."""
-    return counted(MINUTES)
-
-
-def alike() -> list[dict[str, Any]]:
-    """Trials that all train as long."""
-    return counted(MINUTES / 2, ALIKE)
-
-
-def counted(minutes: float, extra: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Trials over, complete or stopped, in the same minutes."""
     rows = []
-    with TemporaryDirectory() as folder:  # fills the cache
-        warm = [sys.executable, "-m", "autocompress", *ITEMS, "study.minutes=null", "study.n_trials=1"]
-        subprocess.run(warm, check=True, cwd=folder, stdout=subprocess.DEVNULL)
     for seed in range(ROUNDS):
+        with TemporaryDirectory() as folder:  # fills the cache with this seed's teacher
+            items = [*ITEMS, *ALIKE, f"study.seed={seed}", "study.minutes=null", "study.n_trials=1"]
+            subprocess.run(
+                [sys.executable, "-m", "autocompress", *items], check=True, cwd=folder, stdout=subprocess.DEVNULL
+            )
         for name, (several, threads) in WORKERS.items():
             with TemporaryDirectory() as folder:
-                items = [*ITEMS, *extra, f"study.seed={seed}", f"study.minutes={minutes}", "study.n_trials=null"]
+                items = [*ITEMS, *ALIKE, f"study.seed={seed}", f"study.minutes={MINUTES}", "study.n_trials=null"]
                 items += [f"execution.n_workers={several}", f"execution.threads={threads}", "study.name=s"]
                 storage = f"sqlite:///{folder}/s.db"
                 command = [sys.executable, "-m", "autocompress", *items, f"study.storage={storage}"]
@@ -213,7 +242,7 @@ def counted(minutes: float, extra: Sequence[str] = ()) -> list[dict[str, Any]]:
 def main(wanted: list[str]) -> None:
     """Runs the parts that are not stored yet."""
     stored: dict[str, Any] = json.loads(STORED.read_text()) if STORED.exists() else {"machine": machine()}
-    for part in (profile, samplers, workers, alike):
+    for part in (profile, samplers, looks, workers):
         name = part.__name__
         if name not in stored and (not wanted or name in wanted):
             stored[name] = part()

@@ -11,7 +11,7 @@ import torch
 from autocompress import family
 from autocompress.artefact.export import parity
 from autocompress.artefact.runtime import open_session, outputs, score
-from autocompress.compress.inherit import inherit
+from autocompress.compress.inherit import Heads, inherit
 from autocompress.errors import UserError
 from autocompress.models.heads import head
 from autocompress.models.recommender import Recommender
@@ -142,6 +142,18 @@ def test_a_student_of_the_same_shape_is_the_teacher(shape: Shape) -> None:
     teacher, context = new_model(shape=shape), new_context(shape=shape)
     student = inherit(teacher, shape, context).eval()
     torch.testing.assert_close(logits_of(student, context), logits_of(teacher, context), rtol=1e-4, atol=1e-5)
+
+
+@every_model
+def test_the_next_student_of_a_shape_starts_as_the_first_one_did(shape: Shape) -> None:
+    narrow = changed(shape, {"embedding_dim": 6})
+    teacher, context, heads = new_model(shape=shape), new_context(shape=shape), Heads()
+    if narrow.larger_than(shape) is not None:
+        return
+    first, second = (inherit(teacher, narrow, context, heads=heads).eval() for _ in range(2))
+    assert len(heads) <= 1
+    assert torch.equal(logits_of(second, context), logits_of(first, context))
+    assert torch.equal(logits_of(inherit(teacher, narrow, context).eval(), context), logits_of(first, context))
 
 
 @every_model

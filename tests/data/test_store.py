@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from autocompress.data import encode, spool, write_split
+from autocompress.data import encode, spool, store, write_split
 from autocompress.data.cleaning import Cleaning
 from autocompress.data.fit_encoder import fit
 from autocompress.data.rows import read_rows, write_rows
@@ -110,6 +111,15 @@ def test_counts_are_those_of_the_training_split(dataset: Dataset) -> None:
     assert all(counts.sum() == dataset.rows["train"] for counts in dataset.counts)
 
 
+def test_counts_do_not_depend_on_how_many_rows_are_read_at_once(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = [counts.tolist() for counts in dataset.counts]
+    monkeypatch.setattr(store, "COUNTED", 2)
+    again = replace(dataset)
+    assert [counts.tolist() for counts in again.counts] == before
+
+
 def test_arrays_cannot_be_written_to(dataset: Dataset) -> None:
     with pytest.raises(ValueError, match="read-only"):
         dataset.ids("train")[0, 0] = 1
@@ -159,6 +169,7 @@ def test_a_harmed_file_is_noticed_and_the_store_made_again(
 
 PREPARE = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from autocompress.data.cleaning import Cleaning
 from autocompress.data.sources.ads_simulator import AdsSimulator

@@ -250,6 +250,20 @@ def test_a_machine_without_torch_has_none_and_a_digest(monkeypatch: pytest.Monke
     assert machine_digest() != with_torch
 
 
+def test_processors_of_one_name_and_other_instructions_are_two_machines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, digests = {}, set()
+    for flags in ("fpu avx avx2", "fpu avx avx2 avx512f avx512_vnni", "fpu"):
+        path = tmp_path / "cpuinfo"
+        path.write_text(f"processor\t: 0\nmodel name\t: AMD EPYC\nflags\t\t: {flags}\n")
+        monkeypatch.setattr("autocompress.measure.machine.CPUINFO", path)
+        told[flags] = machine()["cpu"]
+        digests.add(machine_digest())
+    assert list(told.values()) == ["AMD EPYC, avx2", "AMD EPYC, avx512_vnni", "AMD EPYC"]
+    assert len(digests) == 3
+
+
 def absent(package: str) -> str:
     if package == "torch":
         raise PackageNotFoundError(package)

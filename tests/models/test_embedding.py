@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from autocompress.models.bank_layout import BankLayout
 from autocompress.models.embedding import EmbeddingBank
-from autocompress.models.row_quantization import codes, fake_quantize_rows, field_scale, levels, pack, row_scales
+from autocompress.models.row_quantization import (
+    FIELD_SHRINKS,
+    codes,
+    fake_quantize_rows,
+    field_scale,
+    levels,
+    pack,
+    row_scales,
+)
 
 fields = st.lists(st.tuples(st.integers(1, 9), st.sampled_from([1, 2, 3, 4, 8])), min_size=1, max_size=6)
 tables = st.tuples(
@@ -124,6 +132,20 @@ def test_a_fields_scale_is_chosen_for_its_frequent_rows(bits: int, shape: tuple[
     scale = field_scale(outlier, torch.tensor([1.0] * len(rows) + [0.0]), bits)
     least = field_scale(outlier, torch.tensor([0.0] * len(rows) + [1.0]), bits)
     assert 0 < scale <= least * (1 + 1e-6)
+
+
+@bits
+def test_the_scale_of_a_large_field_is_hardly_worse_than_the_best_for_all_rows(bits: int) -> None:
+    draw = np.random.default_rng(0)
+    weights = torch.from_numpy(draw.permutation(1.0 + 1e4 / (1.0 + np.arange(20_000.0))).astype(np.float32))
+    # frequent rows are large, as trained ones are
+    rows = torch.from_numpy(draw.normal(size=(20_000, 4)).astype(np.float32)) * weights[:, None] ** 0.25
+    errors = {
+        scale: float(weights @ (codes(rows, torch.tensor(scale), bits) * scale - rows).square().sum(dim=1))
+        for scale in (float(rows.abs().max()) / levels(bits) * shrink for shrink in FIELD_SHRINKS)
+    }
+    chosen = min(errors, key=lambda scale: abs(scale - field_scale(rows, weights, bits)))
+    assert errors[chosen] <= 1.02 * min(errors.values())
 
 
 @bits

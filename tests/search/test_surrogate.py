@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import DotProduct, Matern
 
 from autocompress.search.objectives import Vector
-from autocompress.search.surrogate import ABSENT, Surrogate, chances, features
+from autocompress.search.surrogate import ABSENT, LENGTHS, NOISES, TREND, Surrogate, chances, features, fitted
 
 SPACE: dict[str, BaseDistribution] = {
     "rows.keep": FloatDistribution(0.02, 1.0, log=True),
@@ -60,6 +63,20 @@ def test_what_is_far_from_all_that_was_tried_is_uncertain() -> None:
     draw = np.random.default_rng(0)
     near, far = (np.array(surrogate.drawn([{**tried[0], "quantize_tables.bits": bits}], 200, draw)) for bits in (8, 2))
     assert np.ptp(far[0, :, 1]) > 2 * np.ptp(near[0, :, 1])
+
+
+def test_processes_are_those_of_a_library() -> None:
+    draw = np.random.default_rng(0)
+    inputs, asked = draw.random((40, 7)), draw.random((9, 7))
+    targets = np.stack([np.tanh(inputs @ draw.normal(size=7)), inputs[:, 0] ** 2, draw.normal(size=40)], axis=1)
+    for fit, column in zip(fitted(inputs, targets), targets.T, strict=True):
+        others = [
+            GaussianProcessRegressor(TREND * DotProduct(1.0) + Matern(length, nu=2.5), alpha=noise, optimizer=None)
+            for length, noise in itertools.product(LENGTHS, NOISES)
+        ]
+        best = max((each.fit(inputs, column) for each in others), key=lambda each: each.log_marginal_likelihood_value_)
+        for mine, theirs in zip(fit.predict(asked), best.predict(asked, return_std=True), strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=1e-9)
 
 
 def test_of_no_plan_nothing_is_drawn() -> None:

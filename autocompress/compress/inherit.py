@@ -14,10 +14,10 @@ from autocompress.models.heads.head import HeadPart, inherit_linear
 from autocompress.models.recommender import Recommender, bank_layout, with_bank
 from autocompress.models.shape import DensePart, Shape
 
-RIDGE = 1e-2
-"""Of the head's refit, as a share of the mean feature energy: some thousand rows tell hundreds of weights."""
-Heads = dict[Shape, tuple[torch.Tensor, torch.Tensor]]
-"""Weight and bias of the heads that were refitted."""
+RIDGE = 1e-3
+"""Of the head's refit, as a share of the mean feature energy."""
+Heads = dict[str, tuple[torch.Tensor, torch.Tensor]]
+"""Weight and bias of the heads that were refitted, by the shape as JSON: it may hold dictionaries."""
 
 
 def inherit(
@@ -54,10 +54,11 @@ def inherit(
                 cast(HeadPart, head).inherit(old_head, features)
         if isinstance(head, nn.Linear) and _widths(teacher.dense) != _widths(student.dense):
             known_heads = {} if heads is None else heads
-            if shape not in known_heads:
+            known_as = shape.model_dump_json()
+            if known_as not in known_heads:
                 wanted = teacher.eval()(context.ids, context.numbers) if logits is None else logits
-                known_heads[shape] = _refitted_head(student, head, context, wanted)
-            weight, bias = known_heads[shape]
+                known_heads[known_as] = _refitted_head(student, head, context, wanted)
+            weight, bias = known_heads[known_as]
             head.weight.copy_(weight)
             head.bias.copy_(bias)
     return student

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from autocompress.compress.transform import Context
+from autocompress.digest import json_digest
 from autocompress.models.embedding import EmbeddingBank
 from autocompress.models.heads.head import HeadPart, inherit_linear
 from autocompress.models.recommender import Recommender, bank_layout, with_bank
@@ -17,7 +18,7 @@ from autocompress.models.shape import DensePart, Shape
 RIDGE = 1e-3
 """Of the head's refit, as a share of the mean feature energy."""
 Heads = dict[str, tuple[torch.Tensor, torch.Tensor]]
-"""Weight and bias of the heads that were refitted, by the shape as JSON: it may hold dictionaries."""
+"""Weight and bias of the heads that were refitted, by the digest of the shape."""
 
 
 def inherit(
@@ -54,7 +55,7 @@ def inherit(
                 cast(HeadPart, head).inherit(old_head, features)
         if isinstance(head, nn.Linear) and _widths(teacher.dense) != _widths(student.dense):
             known_heads = {} if heads is None else heads
-            known_as = shape.model_dump_json()
+            known_as = json_digest(shape.model_dump(mode="json"))
             if known_as not in known_heads:
                 wanted = teacher.eval()(context.ids, context.numbers) if logits is None else logits
                 known_heads[known_as] = _refitted_head(student, head, context, wanted)

@@ -7,8 +7,9 @@ here all runs of a study share one per rung).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -80,9 +81,16 @@ class ShareLeft:
         """That quantile of the share, at most 1."""
         if mine.loss <= 0:
             return 1.0
-        asked = np.array(_told_by(mine))
-        spread = math.sqrt(NOISE**2 + asked @ self.covariance @ asked)
-        return min(1.0, math.exp(asked @ self.weights + spread * NormalDist().inv_cdf(quantile)))
+        asked, deviations = _told_by(mine), _deviations(quantile)
+        found = sum(value * weight for value, weight in zip(asked, self.weights.tolist(), strict=True))
+        if deviations:
+            found += deviations * math.sqrt(NOISE**2 + np.array(asked) @ self.covariance @ np.array(asked))
+        return min(1.0, math.exp(found))
+
+
+@cache
+def _deviations(quantile: float) -> float:
+    return NormalDist().inv_cdf(quantile)
 
 
 def share_left(mine: Point, told: Sequence[tuple[Point, float]], quantile: float) -> float:
@@ -98,10 +106,15 @@ def _told_by(point: Point) -> tuple[float, float, float]:
 def told_at(trials: Sequence[FrozenTrial], rung: str, last: str) -> list[tuple[Point, float]]:
     """Of the plans that were trained up to the rung `last`: what they showed at `rung`, and what they lost at the end.
     Those that lost no more than a tie at the rung say nothing."""
-    ended, began = vectors_at_end(trials, last), vectors_at(trials, ONE_SHOT)
+    return _told(vectors_at(trials, rung), vectors_at_end(trials, last), vectors_at(trials, ONE_SHOT))
+
+
+def _told(
+    at_rung: Mapping[int, Vector], ended: Mapping[int, Vector], began: Mapping[int, Vector]
+) -> list[tuple[Point, float]]:
     return [
         (Point(seen[0], began[number][0]), ended[number][0])
-        for number, seen in vectors_at(trials, rung).items()
+        for number, seen in at_rung.items()
         if number in ended and number in began and seen[0] > TIES[0]
     ]
 
@@ -142,7 +155,7 @@ def expected(trials: Sequence[FrozenTrial]) -> dict[int, Vector]:
     known.
     """
     over = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    last = max((reached(trial) for trial in over if reached(trial)), key=place_of, default="")
+    last = max({reached(trial) for trial in over} - {""}, key=place_of, default="")
     ended, began = vectors_at_end(over, last), vectors_at(over, ONE_SHOT)
     learned: dict[str, ShareLeft] = {}
     found: dict[int, Vector] = {}
@@ -155,7 +168,7 @@ def expected(trials: Sequence[FrozenTrial]) -> dict[int, Vector]:
         )
         found[trial.number] = ended.get(trial.number, (loss, size, latency))
         if trial.number not in ended and rung != last:
-            learned[rung] = learned.get(rung) or ShareLeft.learned(told_at(over, rung, last))
+            learned[rung] = learned.get(rung) or ShareLeft.learned(_told(vectors_at(over, rung), ended, began))
             share = learned[rung].at(0.5, Point(loss, began[trial.number][0]))
             found[trial.number] = at_the_end((loss, size, latency), share)
     return found

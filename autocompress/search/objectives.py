@@ -87,6 +87,22 @@ def volume(vectors: Sequence[Vector], reference: NDArray[np.float64]) -> float:
     return float(moocore.hypervolume(np.array(inside), ref=reference)) if inside else 0.0
 
 
+def volumes_added(
+    vectors: NDArray[np.float64], members: Sequence[Vector], reference: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What each of `vectors` (n, 3) alone adds to the volume of `members`, (n,)."""
+    held = np.array(members, dtype=np.float64).reshape(-1, 3)
+    held = held[(held < reference).all(axis=1)]
+    now = moocore.hypervolume(held, ref=reference) if len(held) else 0.0
+    counts = (vectors < reference).all(axis=1)
+    for member in held:
+        counts &= (vectors < member).any(axis=1)
+    found = np.zeros(len(vectors))
+    for place in np.flatnonzero(counts):
+        found[place] = moocore.hypervolume(np.vstack([held, vectors[place]]), ref=reference) - now
+    return found
+
+
 def beyond(vectors: Sequence[Vector]) -> NDArray[np.float64]:
     """A reference point (3,) for a front wherever it lies: its worst values and a tenth of its extent, in quality what
     counts at all."""

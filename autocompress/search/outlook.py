@@ -18,7 +18,16 @@ from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import ThreadpoolController
 
 from autocompress.search.learning_curve import FINISHES, expected
-from autocompress.search.objectives import REFERENCE_QUALITY, Vector, asked_for, beyond, front, vector, volume
+from autocompress.search.objectives import (
+    REFERENCE_QUALITY,
+    Vector,
+    asked_for,
+    beyond,
+    front,
+    vector,
+    volume,
+    volumes_added,
+)
 from autocompress.search.samplers.sampler import TEACHER_BYTES
 from autocompress.search.surrogate import Floats, Surrogate, chances
 from autocompress.search.variation import Distributions, Params
@@ -47,10 +56,10 @@ class Outlook:
 
     def gains(self, plans: Sequence[Params], draw: np.random.Generator) -> Floats:
         """Volume that each of `plans` is expected to add, (plans,)."""
-        now = volume(self.members, self.reference)
-        drawn = self.surrogate.drawn(plans, DRAWS, draw)
-        added = [np.mean([volume([*self.members, each], self.reference) for each in some]) - now for some in drawn]
-        gains = np.array(added)
+        drawn = np.array(self.surrogate.drawn(plans, DRAWS, draw))
+        gains: Floats = (
+            volumes_added(drawn.reshape(-1, 3), self.members, self.reference).reshape(-1, DRAWS).mean(axis=1)
+        )
         return gains if self.chance is None else gains * self.chance(plans)
 
 
@@ -71,7 +80,10 @@ class OutlookSampler(BaseSampler):
         over = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=True)
         if len(over) < STARTUP or "fixed_params" in trial.system_attrs:
             return {}
-        return {name: each for other in over for name, each in other.distributions.items() if not each.single()}
+        space: dict[str, BaseDistribution] = {}
+        for other in over:
+            space |= other.distributions
+        return {name: each for name, each in space.items() if not each.single()}
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -103,7 +115,7 @@ def _threads() -> ThreadpoolController:
 
 def outlook_of(study: optuna.Study, space: Distributions, draw: np.random.Generator) -> Outlook | None:
     """From all trials of a study; None while no file counts."""
-    trials = study._get_trials(deepcopy=False, use_cache=False)
+    trials = study._get_trials(deepcopy=False, use_cache=True)
     known, plans = expected(trials), {each.number: each.params for each in trials}
     if not known:
         return None
@@ -138,7 +150,9 @@ def _broken(trials: Sequence[FrozenTrial]) -> dict[int, float]:
 
 def _parents(known: Mapping[int, Vector], broken: Mapping[int, float], reference: Floats) -> list[int]:
     """The plans on the front of what counts; of those that keep every constraint where any does."""
-    inside = [number for number in known if number in broken and all(np.array(known[number]) < reference)]
+    within = np.array(list(known.values())) < reference
+    inside = [number for number, counts in zip(known, within.all(axis=1).tolist(), strict=True) if counts]
+    inside = [number for number in inside if number in broken]
     kept = [number for number in inside if broken[number] <= 0] or inside
     return [kept[place] for place in front([known[number] for number in kept])]
 

@@ -18,7 +18,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import ndtr
 
 from autocompress.search.objectives import Vector
-from autocompress.search.variation import Distributions, Params, active, to_unit
+from autocompress.search.variation import Distributions, Params, active, units
 
 Floats = NDArray[np.float64]
 ABSENT = -1.0
@@ -113,7 +113,7 @@ def _covariance(rows: Floats, columns: Floats, length: float) -> Floats:
 
 def features(plans: Sequence[Params], space: Distributions) -> Floats:
     """(plans, numbers): ranges from 0 to 1, a column per choice, `ABSENT` where a plan has no such knob."""
-    columns: list[list[float]] = []
+    columns: list[list[float] | Floats] = []
     known = [active(plan) for plan in plans]
     for name, each in space.items():
         if isinstance(each, CategoricalDistribution):
@@ -121,5 +121,6 @@ def features(plans: Sequence[Params], space: Distributions) -> Floats:
                 [float(plan[name] == choice) if name in plan else ABSENT for plan in known] for choice in each.choices
             ]
         else:
-            columns.append([to_unit(each, plan[name]) if name in plan else ABSENT for plan in known])
+            values = np.array([plan.get(name, np.nan) for plan in known])
+            columns.append(np.where(np.isnan(values), ABSENT, units(each, values)))
     return np.array(columns, dtype=np.float64).T

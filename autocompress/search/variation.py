@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from autocompress.search.space import WHEN
@@ -49,11 +50,17 @@ def to_unit(distribution: BaseDistribution, value: Any) -> float:
     """Where a value stands in its range, 0 to 1; of a choice, its place among the choices."""
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices.index(value) / max(1, len(distribution.choices) - 1)
+    return float(units(distribution, np.array(value)))
+
+
+def units(distribution: BaseDistribution, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where numbers stand in their range, 0 to 1; NaN where there is none."""
     assert isinstance(distribution, FloatDistribution | IntDistribution)
-    low, high, here = (
-        np.log(each) if distribution.log else each for each in (distribution.low, distribution.high, value)
-    )
-    return float((here - low) / (high - low)) if high > low else 0.0
+    ends = np.array([distribution.low, distribution.high])
+    low, high = np.log(ends) if distribution.log else ends
+    here = np.log(values) if distribution.log else values
+    found: NDArray[np.float64] = (here - low) / (high - low) if high > low else 0.0 * here
+    return found
 
 
 def from_unit(distribution: BaseDistribution, unit: float) -> Any:

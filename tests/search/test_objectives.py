@@ -21,6 +21,8 @@ from autocompress.search.objectives import (
     hypervolume,
     survives,
     vector,
+    volume,
+    volumes_added,
 )
 
 TEACHER_BYTES = 1_000_000
@@ -209,3 +211,15 @@ def test_an_objective_in_which_all_are_equal_makes_nobody_lonely() -> None:
 def test_crowding_is_the_share_of_each_objective_between_the_neighbours() -> None:
     grid = np.array([[0.0, 4.0], [1.0, 3.0], [2.0, 1.0], [4.0, 0.0]])
     assert crowding(grid).tolist() == [math.inf, 2 / 4 + 3 / 4, 3 / 4 + 3 / 4, math.inf]
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(0, 9)] * 3), max_size=6), st.lists(st.tuples(*[st.integers(0, 9)] * 3), max_size=4)
+)
+def test_what_a_vector_adds_is_the_volume_with_it_less_that_without(
+    members: list[tuple[int, int, int]], vectors: list[tuple[int, int, int]]
+) -> None:
+    reference = np.full(3, 7.0)
+    added = volumes_added(np.array(vectors, dtype=np.float64).reshape(-1, 3), members, reference)
+    whole = volume(members, reference)
+    assert added.tolist() == pytest.approx([volume([*members, each], reference) - whole for each in vectors])

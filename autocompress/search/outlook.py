@@ -150,9 +150,8 @@ def _broken(trials: Sequence[FrozenTrial]) -> dict[int, float]:
 
 def _parents(known: Mapping[int, Vector], broken: Mapping[int, float], reference: Floats) -> list[int]:
     """The plans on the front of what counts; of those that keep every constraint where any does."""
-    within = np.array(list(known.values())) < reference
-    inside = [number for number, counts in zip(known, within.all(axis=1).tolist(), strict=True) if counts]
-    inside = [number for number in inside if number in broken]
+    within = np.all(np.array(list(known.values())) < reference, axis=1)
+    inside = [number for place, number in enumerate(known) if within[place] and number in broken]
     kept = [number for number in inside if broken[number] <= 0] or inside
     return [kept[place] for place in front([known[number] for number in kept])]
 

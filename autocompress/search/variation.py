@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,7 +41,7 @@ def mutated(params: Params, distributions: Distributions, draw: np.random.Genera
         if name not in params or (moves and isinstance(each, CategoricalDistribution)):
             found[name] = from_unit(each, draw.random())
         elif moves:
-            found[name] = from_unit(each, float(np.clip(to_unit(each, params[name]) + STEP * draw.normal(), 0, 1)))
+            found[name] = from_unit(each, min(1.0, max(0.0, to_unit(each, params[name]) + STEP * draw.normal())))
         else:
             found[name] = params[name]
     return found
@@ -50,15 +51,15 @@ def to_unit(distribution: BaseDistribution, value: Any) -> float:
     """Where a value stands in its range, 0 to 1; of a choice, its place among the choices."""
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices.index(value) / max(1, len(distribution.choices) - 1)
-    return float(units(distribution, np.array(value)))
+    low, high = _ends(distribution)
+    here = math.log(value) if _is_log(distribution) else value
+    return float((here - low) / (high - low)) if high > low else 0.0
 
 
 def units(distribution: BaseDistribution, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where numbers stand in their range, 0 to 1; NaN where there is none."""
-    assert isinstance(distribution, FloatDistribution | IntDistribution)
-    ends = np.array([distribution.low, distribution.high])
-    low, high = np.log(ends) if distribution.log else ends
-    here = np.log(values) if distribution.log else values
+    low, high = _ends(distribution)
+    here = np.log(values) if _is_log(distribution) else values
     found: NDArray[np.float64] = (here - low) / (high - low) if high > low else 0.0 * here
     return found
 
@@ -68,10 +69,21 @@ def from_unit(distribution: BaseDistribution, unit: float) -> Any:
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[min(len(distribution.choices) - 1, int(unit * len(distribution.choices)))]
     assert isinstance(distribution, FloatDistribution | IntDistribution)
-    low, high = (np.log(each) if distribution.log else each for each in (distribution.low, distribution.high))
-    value = float(low + unit * (high - low))
-    value = float(np.exp(value)) if distribution.log else value
+    low, high = _ends(distribution)
+    value = low + unit * (high - low)
+    value = math.exp(value) if distribution.log else value
     if distribution.step is not None and not (distribution.log and distribution.step == 1):
         value = distribution.low + round((value - distribution.low) / distribution.step) * distribution.step
-    value = float(np.clip(value, distribution.low, distribution.high))
+    value = float(min(distribution.high, max(distribution.low, value)))
     return round(value) if isinstance(distribution, IntDistribution) else value
+
+
+def _ends(distribution: BaseDistribution) -> tuple[float, float]:
+    """Of a range, as logarithms where it has them."""
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    low, high = distribution.low, distribution.high
+    return (math.log(low), math.log(high)) if distribution.log else (low, high)
+
+
+def _is_log(distribution: BaseDistribution) -> bool:
+    return isinstance(distribution, FloatDistribution | IntDistribution) and distribution.log

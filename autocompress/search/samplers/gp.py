@@ -27,7 +27,7 @@ class Gp(Frozen):
     """The best of `plans` at random, after so many `rounds` of as many beside the best `starts` again."""
 
     kind: Literal["gp"] = "gp"
-    plans: int = Limits(20, ge=1)
+    plans: int = Limits(24, ge=1)
     rounds: int = Limits(2, ge=0)
     starts: int = Limits(4, ge=1)
 

@@ -36,7 +36,7 @@ from autocompress.training.teachers.from_scratch import FromScratch
 from autocompress.training.teachers.teacher import Ready
 
 QUICK_BATCH, QUICK_RUNS, GATE_RUNS = 256, 40, 20
-"""What a look tells differs from the next one's by the state of the machine, hardly by the number of runs."""
+"""Of a file that ships, and at the gate: looks of more runs hardly differ less (`experiments/search_overhead`)."""
 SAMPLE_ROWS = 4_096
 """Training rows that calibrations, importances and the head's refit look at."""
 RUNG_ROWS = 100_000

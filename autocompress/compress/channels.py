@@ -52,10 +52,12 @@ class Channels(Frozen):
     def restore(self, model: Recommender, record: Record) -> None:
         """Removes every channel that is not recorded; `RuntimeError` where a layer does not get its width."""
         was_training = model.dense.training
-        graph = _graph(model.dense, model.bank.layout.width)
+        graph = None
         for name, kept in record["kept"].items():
-            width = _linear(model.dense, name).out_features
-            _remove(graph, _linear(model.dense, name), sorted(set(range(width)) - set(kept)))
+            layer = _linear(model.dense, name)
+            if gone := sorted(set(range(layer.out_features)) - set(kept)):
+                graph = graph or _graph(model.dense, model.bank.layout.width)
+                _remove(graph, layer, gone)
             if _linear(model.dense, name).out_features != len(kept):
                 raise RuntimeError(f"{name} has {_linear(model.dense, name).out_features} channels, not {len(kept)}")
         model.dense.train(was_training)
@@ -116,8 +118,7 @@ def _linear(dense: nn.Module, name: str) -> nn.Linear:
 
 
 def _remove(graph: tp.DependencyGraph, layer: nn.Linear, channels: list[int]) -> None:
-    if channels:
-        graph.get_pruning_group(layer, tp.prune_linear_out_channels, idxs=channels).prune()
+    graph.get_pruning_group(layer, tp.prune_linear_out_channels, idxs=channels).prune()
 
 
 def _graph(dense: nn.Module, width: int) -> tp.DependencyGraph:

@@ -29,7 +29,7 @@ def inherit(
     energies: Sequence[torch.Tensor] | None = None,
     heads: Heads | None = None,
 ) -> Recommender:
-    """A model of `shape`, as near to `teacher` as slices of its weights come.
+    """A model of `shape` in eval mode, as near to `teacher` as slices of its weights come.
 
     Embedding dimensions of a field are chosen by energy (frequency x squared value) times the weights that read them,
     tower units by the norm of their weights, cross layers are the first ones, low ranks come from an SVD. Where
@@ -62,7 +62,7 @@ def inherit(
             weight, bias = known_heads[known_as]
             head.weight.copy_(weight)
             head.bias.copy_(bias)
-    return student
+    return student.eval()
 
 
 @torch.no_grad()

@@ -1,8 +1,7 @@
 """What plans are expected to come to, by Gaussian processes over those that were tried.
 
 Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, algorithm 2.1. All objectives share the
-kernels that are tried and their decompositions: a library's regressor takes one objective at a time, and ten times as
-long.
+kernels that are tried and their decompositions, where a library's regressor makes them anew for each.
 """
 
 from __future__ import annotations

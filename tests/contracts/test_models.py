@@ -150,7 +150,9 @@ def test_the_next_student_of_a_shape_starts_as_the_first_one_did(shape: Shape) -
     teacher, context, heads = new_model(shape=shape), new_context(shape=shape), Heads()
     if narrow.larger_than(shape) is not None:
         return
-    first, second = (inherit(teacher, narrow, context, heads=heads).eval() for _ in range(2))
+    first, second = (inherit(teacher, narrow, context, heads=heads) for _ in range(2))
+    assert not first.training
+    assert not second.training
     assert len(heads) <= 1
     assert torch.equal(logits_of(second, context), logits_of(first, context))
     assert torch.equal(logits_of(inherit(teacher, narrow, context).eval(), context), logits_of(first, context))

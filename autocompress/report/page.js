@@ -74,8 +74,14 @@
     document.getElementById("outside").textContent = notes.join(" ");
   }
 
+  // before anything is drawn: columns take the room of one that goes, and a plot would keep the width that it had
+  function removeEmpty() {
+    if (data.hypervolume.length < 2) document.getElementById("volume").remove();
+    if (!data.bandit.length) document.getElementById("beliefs").remove();
+  }
+
   function drawHypervolume() {
-    if (data.hypervolume.length < 2) { document.getElementById("volume")?.remove(); return; }
+    if (!document.getElementById("hypervolume")) return;
     const layout = base();
     Object.assign(layout.xaxis, { title: { text: "seconds", standoff: 6 }, rangemode: "tozero" });
     Object.assign(layout.yaxis, { rangemode: "tozero", tickformat: "~g", nticks: 5 });
@@ -85,7 +91,7 @@
   }
 
   function drawBandit() {
-    if (!data.bandit.length) { document.getElementById("beliefs")?.remove(); return; }
+    if (!document.getElementById("bandit")) return;
     const layout = base();
     Object.assign(layout.xaxis, { title: { text: "trial", standoff: 6 }, rangemode: "tozero" });
     Object.assign(layout.yaxis, { tickformat: "~g", nticks: 5 });
@@ -158,6 +164,7 @@
   wireTable();
   chooser("task", "task", data.tasks);
   chooser("split", "split", data.splits);
+  removeEmpty();
   const draw = () => { drawScatter(); drawHypervolume(); drawBandit(); };
   draw();
   dark.addEventListener("change", draw);

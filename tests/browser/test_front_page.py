@@ -13,6 +13,7 @@ from selenium.webdriver.common.by import By
 from autocompress.report.contract import FrontFile
 from autocompress.report.front_files import write_front
 
+EXAMPLE = Path(__file__).parents[2] / "docs" / "front.example.json"
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
     pytest.mark.browser,
@@ -39,8 +40,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("front")
-    example = Path(__file__).parents[2] / "docs" / "front.example.json"
-    write_front(FrontFile.model_validate_json(example.read_bytes()), folder)
+    write_front(FrontFile.model_validate_json(EXAMPLE.read_bytes()), folder)
     return (folder / "front.html").as_uri()
 
 
@@ -104,3 +104,21 @@ def _axis(browser: webdriver.Chrome) -> str:
 def _sizes(browser: webdriver.Chrome) -> list[int]:
     cells = browser.find_elements(By.CSS_SELECTOR, "#files > tbody > tr:first-child > td:nth-child(2)")
     return [int(str(cell.get_attribute("data-key"))) for cell in cells]
+
+
+@pytest.mark.parametrize("width", [1280, 1100, 900, 400])
+def test_a_plot_stays_inside_of_its_column_where_no_bandit_chose(
+    browser: webdriver.Chrome, tmp_path: Path, width: int
+) -> None:
+    front = FrontFile.model_validate_json(EXAMPLE.read_bytes())
+    write_front(front.model_copy(update={"bandit": ()}), tmp_path)
+    _resize(browser, width)
+    browser.get((tmp_path / "front.html").as_uri())
+    for plot in ("scatter", "hypervolume"):
+        drawn, column = browser.execute_script(
+            "const plot = document.getElementById(arguments[0]);"
+            "const right = (element) => element.getBoundingClientRect().right;"
+            "return [right(plot.querySelector('.main-svg')), right(plot)];",
+            plot,
+        )
+        assert drawn <= column + 1

@@ -155,14 +155,14 @@ def expected(trials: Sequence[FrozenTrial]) -> dict[int, Vector]:
     known.
     """
     over = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    last = max({reached(trial) for trial in over} - {""}, key=place_of, default="")
+    rungs = [reached(trial) for trial in over]
+    last = max({*rungs} - {""}, key=place_of, default="")
     ended, began = vectors_at_end(over, last), vectors_at(over, ONE_SHOT)
     learned: dict[str, ShareLeft] = {}
     found: dict[int, Vector] = {}
-    for trial in over:
+    for trial, rung in zip(over, rungs, strict=True):
         if FINISHES in trial.user_attrs or trial.number not in began:
             continue
-        rung = reached(trial)
         loss, size, latency = (
             trial.values if trial.state is TrialState.COMPLETE else trial.user_attrs["rungs"][-1]["vector"]
         )

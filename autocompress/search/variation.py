@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -14,14 +15,21 @@ from autocompress.search.space import WHEN
 
 Params = Mapping[str, Any]
 Distributions = Mapping[str, BaseDistribution]
+_WHEN = f".{WHEN}"
 STEP = 0.1
 """Deviation of a number's move, as a share of its range."""
 
 
 def active(params: Params) -> dict[str, Any]:
     """Without the knobs of methods that are left out."""
-    off = {name.partition(".")[0] for name, value in params.items() if name.endswith(f".{WHEN}") and value is False}
-    return {name: value for name, value in params.items() if name.endswith(f".{WHEN}") or name.split(".")[0] not in off}
+    off = {_method(name) for name, value in params.items() if value is False and name.endswith(_WHEN)}
+    return {name: value for name, value in params.items() if _method(name) not in off or name.endswith(_WHEN)}
+
+
+@functools.cache
+def _method(name: str) -> str:
+    """Whose knob it is."""
+    return name.partition(".")[0]
 
 
 def crossed(one: Params, other: Params, draw: np.random.Generator) -> dict[str, Any]:

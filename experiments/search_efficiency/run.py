@@ -1,10 +1,10 @@
 """How many seconds does this search need for the front that plain Optuna finds with full trainings?
 
     python experiments/search_efficiency/run.py                 # about 145 minutes on two cores; resumes by cell
-    python experiments/search_efficiency/run.py ours random     # some ways
+    python experiments/search_efficiency/run.py ours gowalla    # some ways, some logs
 
-Same space, same machine, same wall clock: `MINUTES` a cell from the start of its process, `SEEDS` seeds. Each cell has
-one core; the same way runs on both logs side by side. `ours`: the search as it ships. `tpe`, `nsga2`, `random`: plain
+Same space, same machine, same wall clock: `MINUTES` a cell from the start of its process, `SEEDS` seeds. Each log has
+one core, on which its cells run one after another. `ours`: the search as it ships. `tpe`, `nsga2`, `random`: plain
 Optuna over the same space with the same teacher weights, cached logits and recipes, every trial trained on the whole
 log, nothing gated or stopped; `... from random weights`: as a user would write them first, students start at random
 and are trained as the teacher was. Data, teacher, its logits, the landmarks of the report and the validation quality of
@@ -27,8 +27,10 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -146,26 +148,31 @@ def plot(cells: list[Cell]) -> None:
 
 
 def main(asked: list[str]) -> None:
-    """Runs what is not stored yet."""
+    """Runs what is not stored yet; the cells of a log one after another."""
     stored: dict[str, Any] = json.loads(STORED.read_text()) if STORED.exists() else {"machine": machine(), "cells": []}
-    wanted = [(seed, way) for seed in range(SEEDS) for way in WAYS if not asked or way in asked]
-    for seed, way in wanted:
-        there = {each["log"] for each in stored["cells"] if (each["way"], each["seed"]) == (way, seed)}
-        missing = [log for log in LOGS if log not in there]
-        if not missing:
-            continue
+    ways = [way for way in WAYS if way in asked] or WAYS
+    logs = [log for log in LOGS if log in asked] or list(LOGS)
+    lock = Lock()
 
-        def run(log: str, way: str = way, seed: int = seed) -> Cell:
-            return cell(log, way, seed, list(LOGS).index(log), MINUTES)
-
-        with ThreadPoolExecutor() as pool:
-            found = list(pool.map(run, missing))
-        stored["cells"] += found
+    def keep() -> None:
         stored["summary"] = summary(stored["cells"])
         write_json(STORED, stored)
-        for each in found:
-            print(each["log"], way, seed, each["trials"], each["shipped"], volumes(each)[-1], flush=True)
         plot(stored["cells"])
+
+    def run(log: str) -> None:
+        done = {(each["way"], each["seed"]) for each in stored["cells"] if each["log"] == log}
+        for seed, way in product(range(SEEDS), ways):
+            if (way, seed) in done:
+                continue
+            found = cell(log, way, seed, list(LOGS).index(log), MINUTES)
+            with lock:
+                stored["cells"].append(found)
+                print(log, way, seed, found["trials"], found["shipped"], volumes(found)[-1], flush=True)
+                keep()
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(run, logs))
+    keep()
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ SYNTHETIC = {"simulator": "simulator (**synthetic**)"}
 
 def efficiency(stored: dict[str, Any]) -> list[str]:
     """Final hypervolumes by seed, and after which share of the minutes this search has the best baseline's mean."""
-    lines = []
+    lines, where = [], f", {stored['called']}" if "called" in stored else ""
     for log, found in stored["summary"].items():
         lines += [
-            f"### {SYNTHETIC.get(log, log)}",
+            f"### {SYNTHETIC.get(log, log)}{where}",
             "",
             "| way | files | hypervolume by seed | mean |",
             "|---|---:|---|---:|",
@@ -119,10 +119,11 @@ TABLES: dict[str, Callable[[dict[str, Any]], Sequence[str]]] = {
 def main() -> None:
     """Everything between the two marks of a README is written anew, where results are stored."""
     for folder, tables in TABLES.items():
-        stored, readme = HERE / folder / "results.json", HERE / folder / "README.md"
-        if stored.exists():
+        readme = HERE / folder / "README.md"
+        found = [json.loads(stored.read_text()) for stored in sorted((HERE / folder).glob("results*.json"))]
+        if found:
             before, _, after = readme.read_text().split(MARK)
-            lines = ["", *tables(json.loads(stored.read_text()))]
+            lines = ["", *(line for each in found for line in tables(each))]
             readme.write_text(before + MARK + "\n".join(lines) + "\n" + MARK + after)
 
 

@@ -5,9 +5,11 @@ python plain.py found.json <when it was started> tpe|nsga2|random|"tpe from rand
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import optuna
 import torch
@@ -53,6 +55,11 @@ def recovery(config: SearchConfig, *, fresh: bool) -> Recovery:
     return Recovery(data_share=1.0, epochs=training.epochs if fresh else 1, mask_ids=training.mask_ids)
 
 
+def break_off(*_: object) -> NoReturn:
+    """What an alarm does to a trial."""
+    raise optuna.TrialPruned
+
+
 def main(found: str, started: str, way: str, *items: str) -> None:
     """Searches until the minutes are over, then judges every file."""
     (config,) = compose([*items, "tracking.enabled=false"])
@@ -63,6 +70,11 @@ def main(found: str, started: str, way: str, *items: str) -> None:
     fresh, training = way.endswith(RANDOM_WEIGHTS), config.teacher.training
     rates = {name: getattr(training, name) for name in ("learning_rate", "embedding_learning_rate") if fresh}
     files: list[tuple[float, Bundle, float]] = []
+    assert config.study.minutes is not None
+    over = float(started) + 60 * config.study.minutes
+
+    def left() -> float:
+        return over - time.time()
 
     def objective(trial: optuna.Trial) -> Vector:
         plan = suggest(trial, config.search_spaces, scene.shape, [recovery(config, fresh=fresh)])
@@ -78,6 +90,14 @@ def main(found: str, started: str, way: str, *items: str) -> None:
         files.append((time.time() - float(started), bundle, -change))
         return vector(change, bundle.model_bytes, quick.speedup)
 
+    def within(trial: optuna.Trial) -> Vector:
+        """A training that the minutes end is not waited for: its file would not count."""
+        signal.setitimer(signal.ITIMER_REAL, max(left(), 1e-3))
+        try:
+            return objective(trial)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(
         directions=["minimize"] * 3, sampler=SAMPLERS[way.removesuffix(RANDOM_WEIGHTS)](config.study.seed)
@@ -85,8 +105,8 @@ def main(found: str, started: str, way: str, *items: str) -> None:
     for recipe in config.study.recipes:
         if known := recipe_in(recipe, config.search_spaces):
             study.enqueue_trial(known)
-    assert config.study.minutes is not None
-    study.optimize(objective, timeout=60 * config.study.minutes - (time.time() - float(started)), catch=(Exception,))
+    signal.signal(signal.SIGALRM, break_off)
+    study.optimize(within, timeout=left(), catch=(Exception,))
     failed = [trial.number for trial in study.trials if trial.state is optuna.trial.TrialState.FAIL]
     facts = {"trials": len(study.trials), "failed": len(failed), "teacher_bytes": scene.teacher_file.model_bytes}
     write_json(Path(found), {**facts, "shipped": len(files), "files": judged(files, scene)})

@@ -22,7 +22,7 @@ from autocompress.storage import write_json
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "search_efficiency"))
-from run import at, cell, volumes  # noqa: E402  the one in that folder
+from run import at, cell, prepare, volumes  # noqa: E402  the one in that folder
 
 STORED = HERE / "results.json"
 MINUTES, SEEDS = 3.0, 2
@@ -86,6 +86,8 @@ def main(asked: list[str]) -> None:
     there = {(each["way"], each["seed"]) for each in stored["cells"]}
     ways = [way for way in WAYS if not asked or way in asked]
     left = [(way, seed) for seed in range(SEEDS) for way in ways if (way, seed) not in there]
+    for seed in sorted({seed for _, seed in left}):
+        prepare("simulator", seed, 0)
     for place in range(0, len(left), 2):
         pair = left[place : place + 2]
         with ThreadPoolExecutor() as pool:

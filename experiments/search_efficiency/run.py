@@ -27,7 +27,6 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -57,14 +56,24 @@ Cell = dict[str, Any]
 History = list[tuple[float, float]]
 
 
+def of(log: str, seed: int, minutes: float) -> list[str]:
+    """Overrides of every cell of a log and a seed."""
+    return [*LOGS[log], f"study.seed={seed}", f"study.minutes={minutes}", "study.n_trials=null", "execution.threads=1"]
+
+
+def prepare(log: str, seed: int, core: int) -> None:
+    """What every cell of a log and a seed finds in its cache."""
+    with TemporaryDirectory(dir=CACHE.parent) as folder:
+        command = [sys.executable, str(HERE / "judged.py"), *of(log, seed, MINUTES)]
+        command += [f"output={folder}/before", f"cache={CACHE}"]
+        subprocess.run(["taskset", "-c", str(core), *command], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+
+
 def cell(log: str, way: str, seed: int, core: int, minutes: float, extra: Sequence[str] = ()) -> Cell:
     """One run in a process of its own on one core, with a cache of its own."""
-    items = [*LOGS[log], f"study.seed={seed}", f"study.minutes={minutes}", "study.n_trials=null", "execution.threads=1"]
-    items += extra
+    items = [*of(log, seed, minutes), *extra]
     with TemporaryDirectory(dir=CACHE.parent) as folder:
         cache, found = Path(folder) / "cache", Path(folder) / "found.json"
-        prepare = [sys.executable, str(HERE / "judged.py"), *items, f"output={folder}/before", f"cache={CACHE}"]
-        subprocess.run(["taskset", "-c", str(core), *prepare], check=True, cwd=folder, stdout=subprocess.DEVNULL)
         shutil.copytree(CACHE, cache, copy_function=os.link, ignore=shutil.ignore_patterns("graphs", "locks", ".*"))
         script = HERE / ("plain.py" if way in (*GIVEN, *FRESH) else "ours.py")
         started = time.time()
@@ -161,14 +170,16 @@ def main(asked: list[str]) -> None:
 
     def run(log: str) -> None:
         done = {(each["way"], each["seed"]) for each in stored["cells"] if each["log"] == log}
-        for seed, way in product(range(SEEDS), ways):
-            if (way, seed) in done:
-                continue
-            found = cell(log, way, seed, list(LOGS).index(log), MINUTES)
-            with lock:
-                stored["cells"].append(found)
-                print(log, way, seed, found["trials"], found["shipped"], volumes(found)[-1], flush=True)
-                keep()
+        for seed in range(SEEDS):
+            missing = [way for way in ways if (way, seed) not in done]
+            if missing:
+                prepare(log, seed, list(LOGS).index(log))
+            for way in missing:
+                found = cell(log, way, seed, list(LOGS).index(log), MINUTES)
+                with lock:
+                    stored["cells"].append(found)
+                    print(log, way, seed, found["trials"], found["shipped"], volumes(found)[-1], flush=True)
+                    keep()
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(run, logs))

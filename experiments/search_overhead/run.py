@@ -1,6 +1,6 @@
 """What a search costs beside training, evaluation, export and measurement; and how many more trials two workers run.
 
-    python experiments/search_overhead/run.py             # about 25 minutes on two cores; resumes by part
+    python experiments/search_overhead/run.py             # about 25 minutes on two cores; resumes by part and sampler
     python experiments/search_overhead/run.py profile     # one part: profile, samplers, looks, workers
 
 `profile`: a study of 30 trials on the simulator (**synthetic**) with clocks around its parts, its phase of trials by
@@ -125,10 +125,10 @@ def timed(place: str, seconds: Counter[str], inside: list[str]) -> AbstractConte
     return mock.patch.object(owner, name, around)
 
 
-def samplers() -> dict[str, Any]:
+def samplers(known: dict[str, Any]) -> dict[str, Any]:
     """Median seconds to ask (all parameters of a plan) and to tell, by sampler, with many trials stored."""
-    found = {}
-    for kind in (name for name in family.members(PACKAGE) if name != "grid"):
+    found = dict(known)
+    for kind in (name for name in family.members(PACKAGE) if name != "grid" and name not in known):
         with TemporaryDirectory() as folder:
             found[kind] = asked(kind, f"sqlite:///{folder}/s.db")
         print(kind, found[kind], flush=True)
@@ -242,9 +242,15 @@ def workers() -> list[dict[str, Any]]:
 def main(wanted: list[str]) -> None:
     """Runs the parts that are not stored yet."""
     stored: dict[str, Any] = json.loads(STORED.read_text()) if STORED.exists() else {"machine": machine()}
-    for part in (profile, samplers, looks, workers):
-        name = part.__name__
-        if name not in stored and (not wanted or name in wanted):
+    asked_before = stored.get("samplers", {})
+    parts = {
+        "profile": profile,
+        "samplers": lambda: samplers(asked_before),
+        "looks": looks,
+        "workers": workers,
+    }
+    for name, part in parts.items():
+        if (name not in stored or name == "samplers") and (not wanted or name in wanted):
             stored[name] = part()
             write_json(STORED, stored)
             print(name, json.dumps(stored[name])[:2000], flush=True)

@@ -33,6 +33,9 @@ def efficiency(stored: dict[str, Any]) -> list[str]:
             lines.append(f"| {way} | {files:.0f} | {by_seed} | {statistics.fmean(values):.4g} |")
         lines.append("")
         for kind, reached in found["ours_reaches"].items():
+            if not any(found["final"][reached["best"]]):
+                lines.append(f"- From {kind} no file came within the reference point.")
+                continue
             shares = [f"{100 * share:.0f} %" if share is not None else "never" for share in reached["share_of_seconds"]]
             lines.append(f"- Mean of the best from {kind} (`{reached['best']}`): reached after {', '.join(shares)}.")
         lines.append("")

@@ -56,22 +56,22 @@ Cell = dict[str, Any]
 History = list[tuple[float, float]]
 
 
-def of(log: str, seed: int, minutes: float) -> list[str]:
-    """Overrides of every cell of a log and a seed."""
+def overrides(log: str, seed: int, minutes: float) -> list[str]:
+    """What every cell of a log and a seed is configured with."""
     return [*LOGS[log], f"study.seed={seed}", f"study.minutes={minutes}", "study.n_trials=null", "execution.threads=1"]
 
 
 def prepare(log: str, seed: int, core: int) -> None:
     """What every cell of a log and a seed finds in its cache."""
     with TemporaryDirectory(dir=CACHE.parent) as folder:
-        command = [sys.executable, str(HERE / "judged.py"), *of(log, seed, MINUTES)]
+        command = [sys.executable, str(HERE / "judged.py"), *overrides(log, seed, MINUTES)]
         command += [f"output={folder}/before", f"cache={CACHE}"]
         subprocess.run(["taskset", "-c", str(core), *command], check=True, cwd=folder, stdout=subprocess.DEVNULL)
 
 
 def cell(log: str, way: str, seed: int, core: int, minutes: float, extra: Sequence[str] = ()) -> Cell:
     """One run in a process of its own on one core, with a cache of its own."""
-    items = [*of(log, seed, minutes), *extra]
+    items = [*overrides(log, seed, minutes), *extra]
     with TemporaryDirectory(dir=CACHE.parent) as folder:
         cache, found = Path(folder) / "cache", Path(folder) / "found.json"
         shutil.copytree(CACHE, cache, copy_function=os.link, ignore=shutil.ignore_patterns("graphs", "locks", ".*"))

@@ -155,20 +155,20 @@ def expected(trials: Sequence[FrozenTrial]) -> dict[int, Vector]:
     known.
     """
     over = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    rungs = [reached(trial) for trial in over]
-    last = max({*rungs} - {""}, key=place_of, default="")
+    last = max({reached(trial) for trial in over} - {""}, key=place_of, default="")
     ended, began = vectors_at_end(over, last), vectors_at(over, ONE_SHOT)
     learned: dict[str, ShareLeft] = {}
     found: dict[int, Vector] = {}
-    for trial, rung in zip(over, rungs, strict=True):
-        if FINISHES in trial.user_attrs or trial.number not in began:
+    for trial in over:
+        number, facts = trial.number, trial.user_attrs
+        if FINISHES in facts or number not in began:
             continue
-        loss, size, latency = (
-            trial.values if trial.state is TrialState.COMPLETE else trial.user_attrs["rungs"][-1]["vector"]
-        )
-        found[trial.number] = ended.get(trial.number, (loss, size, latency))
-        if trial.number not in ended and rung != last:
+        if number in ended:
+            found[number] = ended[number]
+            continue
+        loss, size, latency = trial.values if trial.state is TrialState.COMPLETE else facts["rungs"][-1]["vector"]
+        found[number] = (loss, size, latency)
+        if (rung := reached(trial)) != last:
             learned[rung] = learned.get(rung) or ShareLeft.learned(_told(vectors_at(over, rung), ended, began))
-            share = learned[rung].at(0.5, Point(loss, began[trial.number][0]))
-            found[trial.number] = at_the_end((loss, size, latency), share)
+            found[number] = at_the_end(found[number], learned[rung].at(0.5, Point(loss, began[number][0])))
     return found

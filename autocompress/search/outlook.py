@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import moocore
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
@@ -25,7 +26,6 @@ from autocompress.search.objectives import (
     beyond,
     front,
     vector,
-    volume,
     volumes_added,
 )
 from autocompress.search.samplers.sampler import TEACHER_BYTES
@@ -157,9 +157,7 @@ def _parents(known: Mapping[int, Vector], broken: Mapping[int, float], reference
 
 
 def _weights(members: Sequence[Vector], reference: Floats) -> Floats:
-    whole = volume(members, reference)
-    others = [[*members[:place], *members[place + 1 :]] for place in range(len(members))]
-    own = np.array([whole - volume(each, reference) for each in others])
+    own = moocore.hv_contributions(np.array(members), ref=reference, ignore_dominated=False)
     boxes = np.prod(reference - np.array(members), axis=1)
     both = own / max(own.sum(), 1e-12) + boxes / boxes.sum()
     found: Floats = both / both.sum()

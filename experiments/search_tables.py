@@ -44,7 +44,8 @@ def efficiency(stored: dict[str, Any]) -> list[str]:
 
 def ablation(stored: dict[str, Any]) -> list[str]:
     """Hypervolume after thirds of the minutes, by way."""
-    lines = ["| way | trials | files | after 60 s | after 120 s | after 180 s |", "|---|---:|---:|---|---|---|"]
+    lines = [f"On the {stored['called']}:", ""] if "called" in stored else []
+    lines += ["| way | trials | files | after 60 s | after 120 s | after 180 s |", "|---|---:|---:|---|---|---|"]
     for way in dict.fromkeys(each["way"] for each in stored["cells"]):
         cells = [each for each in stored["cells"] if each["way"] == way]
         trials, files = (statistics.fmean(each[name] for each in cells) for name in ("trials", "files"))

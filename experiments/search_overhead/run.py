@@ -1,6 +1,6 @@
 """What a search costs beside training, evaluation, export and measurement; and how many more trials two workers run.
 
-    python experiments/search_overhead/run.py             # about 25 minutes on two cores; resumes by part and sampler
+    python experiments/search_overhead/run.py             # about 35 minutes on slow cores; resumes by part, sampler
     python experiments/search_overhead/run.py profile     # one part: profile, samplers, looks, workers
 
 `profile`: a study of 30 trials on the simulator (**synthetic**) with clocks around its parts, its phase of trials by

@@ -6,6 +6,7 @@ is remembered but what the study stores, so that a resumed study, or another wor
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -14,13 +15,14 @@ import optuna
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, PartialFixedSampler
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from autocompress import family
 from autocompress.compress.plan import PACKAGE
 from autocompress.errors import UserError
+from autocompress.search.learning_curve import vectors_of_files
 from autocompress.search.objectives import Vector, front, hypervolume, keeps
-from autocompress.search.samplers.sampler import TEACHER_BYTES, Setting
+from autocompress.search.samplers.sampler import TEACHER_BYTES, Setting, trials_over
 from autocompress.search.samplers.tpe import Tpe
 from autocompress.search.space import WHEN, Spaces, legal_order
 
@@ -82,13 +84,19 @@ class BanditSampler(BaseSampler):
         self._inner = Tpe().build(setting)
         self._draw = np.random.default_rng(setting.seed)
         self._fixed: BaseSampler = self._inner
+        self._keeping: dict[int, bool] = {}
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """What TPE models, without what the arm decides."""
-        trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        trials = trials_over(study)
         bytes_of_teacher = study.user_attrs.get(TEACHER_BYTES)
-        context = context_of(trials, self._setting, float(study.user_attrs.get("seconds", 0.0)))
-        pulls = pulls_of(trials, self._arms, bytes_of_teacher)[-LATEST:]
+        files = vectors_of_files(trials)
+        new = [each for each in trials if each.number in files and each.number not in self._keeping]
+        self._keeping |= {each.number: keeps(each) for each in new}
+        kept = {number: vector for number, vector in files.items() if self._keeping[number]}
+        left = share_left(self._setting, len(trials), float(study.user_attrs.get("seconds", 0.0)))
+        context = context_of(list(files.values()), len(kept), left)
+        pulls = pulls_of(trials, kept or files, self._arms, bytes_of_teacher)
         values = self._policy.values(pulls, len(self._arms), context, self._draw)
         queued = trial.system_attrs.get("fixed_params")
         arm = self._arms[_largest(values, self._draw)] if queued is None else _arm_in(queued, self._arms)
@@ -117,57 +125,70 @@ class BanditSampler(BaseSampler):
         self._draw = np.random.default_rng()
 
 
-def pulls_of(trials: Sequence[FrozenTrial], arms: Sequence[str], bytes_of_teacher: int | None) -> list[Pull]:
-    """The pulls of finished trials, in order; those whose plan came out without their arm's family are left out.
+def pulls_of(
+    trials: Sequence[FrozenTrial], files: Mapping[int, Vector], arms: Sequence[str], bytes_of_teacher: int | None
+) -> list[Pull]:
+    """The `LATEST` pulls of finished trials, in order; those whose plan came out without their arm's family are left
+    out. `files`: vectors of those that count, by number: that keep every constraint, where any does.
 
-    A trial that was stopped added nothing, and cost its seconds; so did, once a file keeps every constraint, one whose
-    file breaks any.
+    A trial that was stopped, or whose file does not count, added nothing, and cost its seconds.
     """
-    some_keep = any(trial.state is TrialState.COMPLETE and keeps(trial) for trial in trials)
-    seen: list[Vector] = []
-    found: list[tuple[int, float, Floats]] = []
-    volume = 0.0
-    for trial in trials:
-        before = volume
-        counts = trial.state is TrialState.COMPLETE and (keeps(trial) or not some_keep)
-        if counts and bytes_of_teacher:
-            mine = (trial.values[0], trial.values[1], trial.values[2])
-            # most add nothing, and a look at the front is cheaper than its volume
-            if not any(all(there <= here for there, here in zip(each, mine, strict=True)) for each in seen):
-                seen = [*seen, mine]
-                seen = [seen[index] for index in front(seen)]
-                volume = max(volume, hypervolume(seen, bytes_of_teacher))
-        believed = trial.user_attrs.get(BELIEFS)
-        if believed is None or _arm_in(trial.params, arms, believed["arm"]) != believed["arm"]:
-            continue
-        seconds = trial.duration.total_seconds() if trial.duration else 0.0
-        rate = (volume - before) / max(seconds, 1e-3)
-        found.append((arms.index(believed["arm"]), rate, np.asarray(believed["context"], dtype=np.float64)))
+    pulled = [*itertools.islice((trial for trial in reversed(trials) if _pulled(trial, arms)), LATEST)][::-1]
+    added = _added(files, pulled[0].number, bytes_of_teacher) if pulled and bytes_of_teacher else {}
+    lasted = [trial.duration.total_seconds() if trial.duration else 0.0 for trial in pulled]
+    rates = [added.get(trial.number, 0.0) / max(mine, 1e-3) for trial, mine in zip(pulled, lasted, strict=True)]
     # the first file adds more than all that come later: as a share of the best pull they would all be worth nothing
-    added = [rate for _, rate, _ in found if rate > 0]
-    usual = float(np.median(added)) if added else 1.0
-    return [Pull(arm, min(1.0, rate / usual), context) for arm, rate, context in found]
+    some = [rate for rate in rates if rate > 0]
+    usual = float(np.median(some)) if some else 1.0
+    beliefs = [trial.user_attrs[BELIEFS] for trial in pulled]
+    return [
+        Pull(arms.index(each["arm"]), min(1.0, rate / usual), np.asarray(each["context"], dtype=np.float64))
+        for each, rate in zip(beliefs, rates, strict=True)
+    ]
 
 
-def context_of(trials: Sequence[FrozenTrial], setting: Setting, seconds: float) -> Floats:
+def _pulled(trial: FrozenTrial, arms: Sequence[str]) -> bool:
+    believed = trial.user_attrs.get(BELIEFS)
+    return believed is not None and _arm_in(trial.params, arms, believed["arm"]) == believed["arm"]
+
+
+def _added(files: Mapping[int, Vector], first: int, bytes_of_teacher: int) -> dict[int, float]:
+    """Volume that files, by number, added to that of all before them; of those from `first` on that added any."""
+    seen = _best([vector for number, vector in files.items() if number < first])
+    later = [number for number in files if number >= first]
+    points = np.array([*seen, *(files[number] for number in later)]).reshape(-1, 3)
+    # most add nothing, and that somebody before them is as good is seen sooner than a volume
+    as_good = np.triu(np.logical_and.reduce([each[:, None] <= each for each in points.T]), 1)
+    held, found = hypervolume(seen, bytes_of_teacher), dict[int, float]()
+    for place in np.flatnonzero(~as_good.any(axis=0)[len(seen) :]).tolist():
+        seen.append(files[later[place]])
+        now = hypervolume(seen, bytes_of_teacher)
+        found[later[place]], held = now - held, now
+    return found
+
+
+def _best(vectors: Sequence[Vector]) -> list[Vector]:
+    return [vectors[place] for place in front(vectors)]
+
+
+def context_of(files: Sequence[Vector], keep: int, left: float) -> Floats:
     """(6,): 1; where along the bytes of the front its widest gap lies (small, middle or large files, as a share of the
-    whole); the share of complete trials that keep every constraint; the share of the budget that is left."""
-    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
-    vectors = [(trial.values[0], trial.values[1], trial.values[2]) for trial in complete]
-    sizes = np.sort([vectors[index][1] for index in front(vectors)])
+    whole); the share of `files` that `keep` every constraint; the share of the budget that is `left`."""
+    sizes = np.sort([size for _, size, _ in _best(files)])
     gaps = np.zeros(3)
     if len(sizes) > 1 and sizes[-1] > sizes[0]:
         widest = int(np.argmax(np.diff(sizes)))
         middle = (sizes[widest] + sizes[widest + 1]) / 2
         place = min(2, int(3 * (middle - sizes[0]) / (sizes[-1] - sizes[0])))
         gaps[place] = (sizes[widest + 1] - sizes[widest]) / (sizes[-1] - sizes[0])
-    kept = [keeps(trial) for trial in complete]
-    spent = [0.0]
-    if setting.n_trials is not None:
-        spent.append(len(trials) / setting.n_trials)
-    if setting.minutes is not None:
-        spent.append(seconds / (60 * setting.minutes))
-    return np.array([1.0, *gaps, float(np.mean(kept)) if kept else 1.0, max(0.0, 1.0 - max(spent))])
+    return np.array([1.0, *gaps, keep / len(files) if files else 1.0, left])
+
+
+def share_left(setting: Setting, trials: int, seconds: float) -> float:
+    """Of the trials or the minutes that a study may take, whichever is spent sooner; 1 where neither is limited."""
+    by_trials = trials / setting.n_trials if setting.n_trials is not None else 0.0
+    by_minutes = seconds / (60 * setting.minutes) if setting.minutes is not None else 0.0
+    return max(0.0, 1.0 - max(by_trials, by_minutes))
 
 
 def means_and_counts(pulls: Sequence[Pull], arms: int) -> tuple[Floats, Floats]:

@@ -83,8 +83,9 @@ def hypervolume(vectors: Sequence[Vector], teacher_bytes: int) -> float:
 
 def volume(vectors: Sequence[Vector], reference: NDArray[np.float64]) -> float:
     """Volume between the vectors and a reference point (3,); those that are no better in some objective add none."""
-    inside = [v for v in vectors if all(value < bound for value, bound in zip(v, reference, strict=True))]
-    return float(moocore.hypervolume(np.array(inside), ref=reference)) if inside else 0.0
+    points = np.asarray(vectors, dtype=np.float64).reshape(-1, 3)
+    inside = points[(points < reference).all(axis=1)]
+    return float(moocore.hypervolume(inside, ref=reference)) if len(inside) else 0.0
 
 
 def volumes_added(

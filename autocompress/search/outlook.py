@@ -28,7 +28,7 @@ from autocompress.search.objectives import (
     vector,
     volumes_added,
 )
-from autocompress.search.samplers.sampler import TEACHER_BYTES
+from autocompress.search.samplers.sampler import TEACHER_BYTES, known_space, trials_over
 from autocompress.search.surrogate import Floats, Surrogate, chances
 from autocompress.search.variation import Distributions, Params
 
@@ -77,13 +77,8 @@ class OutlookSampler(BaseSampler):
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Every parameter that any trial had."""
-        over = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=True)
-        if len(over) < STARTUP or "fixed_params" in trial.system_attrs:
-            return {}
-        space: dict[str, BaseDistribution] = {}
-        for other in over:
-            space |= other.distributions
-        return {name: each for name, each in space.items() if not each.single()}
+        over = trials_over(study)
+        return {} if len(over) < STARTUP or "fixed_params" in trial.system_attrs else known_space(over)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]

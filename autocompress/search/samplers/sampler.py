@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, cast
 
+import optuna
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
 from pydantic import PlainSerializer, PlainValidator
 
 from autocompress.search.named import named
@@ -27,6 +31,19 @@ class Setting:
     n_trials: int | None
     minutes: float | None
     together: bool = False
+
+
+def trials_over(study: optuna.Study) -> list[FrozenTrial]:
+    """What was tried to its end, or stopped; read once while a plan is asked for."""
+    return study._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=True)
+
+
+def known_space(trials: Iterable[FrozenTrial]) -> dict[str, BaseDistribution]:
+    """Every parameter that any of the trials had, as the last had it, but for those that have one value."""
+    space: dict[str, BaseDistribution] = {}
+    for trial in trials:
+        space |= trial.distributions
+    return {name: each for name, each in space.items() if not each.single()}
 
 
 class Sampler(Protocol):

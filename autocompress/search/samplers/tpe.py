@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler
 
 from autocompress.schema import Frozen
+from autocompress.search.parzen import ParzenSampler
 from autocompress.search.samplers.sampler import STARTUP_TRIALS, Setting
 
 
@@ -22,10 +23,6 @@ class Tpe(Frozen):
 
     def build(self, setting: Setting) -> BaseSampler:
         """What others are trying counts as bad, so that nobody tries it, too."""
-        return TPESampler(
-            multivariate=self.multivariate,
-            group=self.multivariate,
-            n_startup_trials=STARTUP_TRIALS,
-            seed=setting.seed,
-            constant_liar=setting.together,
+        return ParzenSampler(
+            multivariate=self.multivariate, startup=STARTUP_TRIALS, seed=setting.seed, together=setting.together
         )

@@ -89,14 +89,14 @@ class BanditSampler(BaseSampler):
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """What TPE models, without what the arm decides."""
         trials = trials_over(study)
-        bytes_of_teacher = study.user_attrs.get(TEACHER_BYTES)
+        facts = study.user_attrs
         files = vectors_of_files(trials)
         new = [each for each in trials if each.number in files and each.number not in self._keeping]
         self._keeping |= {each.number: keeps(each) for each in new}
         kept = {number: vector for number, vector in files.items() if self._keeping[number]}
-        left = share_left(self._setting, len(trials), float(study.user_attrs.get("seconds", 0.0)))
+        left = share_left(self._setting, len(trials), float(facts.get("seconds", 0.0)))
         context = context_of(list(files.values()), len(kept), left)
-        pulls = pulls_of(trials, kept or files, self._arms, bytes_of_teacher)
+        pulls = pulls_of(trials, kept or files, self._arms, facts.get(TEACHER_BYTES))
         values = self._policy.values(pulls, len(self._arms), context, self._draw)
         queued = trial.system_attrs.get("fixed_params")
         arm = self._arms[_largest(values, self._draw)] if queued is None else _arm_in(queued, self._arms)

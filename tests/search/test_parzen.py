@@ -1,4 +1,4 @@
-"""TPE is fitted on the latest trials and the front, and proposes what lies where the good of them do."""
+"""Estimators are Optuna's, density by density, and what is drawn lies as their density says."""
 
 from __future__ import annotations
 
@@ -6,142 +6,87 @@ import math
 from typing import Any
 
 import numpy as np
-import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstimatorParameters
 
-from autocompress.search.objectives import Vector, dominates
-from autocompress.search.parzen import LATEST, ParzenSampler, best, divided
-from autocompress.search.samplers.sampler import trials_over
+from autocompress.search.density_ratio import weights_of
+from autocompress.search.parzen import Mixture, mixture
+from autocompress.search.surrogate import Floats
 
 SPACE: dict[str, BaseDistribution] = {
-    "size": FloatDistribution(0.0, 1.0),
-    "way": CategoricalDistribution(["a", "b"]),
-    "way.knob": FloatDistribution(0.0, 1.0),
+    "float": FloatDistribution(-1.0, 3.0),
+    "log": FloatDistribution(1e-5, 0.1, log=True),
+    "step": FloatDistribution(0.1, 0.8, step=0.1),
+    "int": IntDistribution(0, 12),
+    "by four": IntDistribution(4, 64, step=4),
+    "log int": IntDistribution(1, 512, log=True),
+    "choice": CategoricalDistribution(["a", "b", "c"]),
+    "switch": CategoricalDistribution([True, False]),
 }
-NAMES = list(SPACE)
+each_alone = pytest.mark.parametrize("name", SPACE)
 
 
-def trial(
-    size: float,
-    way: str = "a",
-    knob: float | None = None,
-    *,
-    loss: float = 0.01,
-    broken: float = 0.0,
-    stopped: float = 0,
-) -> FrozenTrial:
-    """Larger files are better by nothing but `loss`; `way` b has a knob."""
-    params: dict[str, Any] = {"size": size, "way": way, **({} if knob is None else {"way.knob": knob})}
-    return create_trial(
-        state=TrialState.PRUNED if stopped else TrialState.COMPLETE,
-        values=None if stopped else (loss, 5.0 + size, 0.0),
-        params=params,
-        distributions={name: SPACE[name] for name in params},
-        constraints={"stopped": stopped} if stopped else {"drop": broken},
-    )
+def anywhere(count: int, draw: np.random.Generator, space: dict[str, BaseDistribution]) -> Floats:
+    """Uniform over each range."""
+    nothing = np.empty((0, len(space)))
+    return mixture(nothing, space, np.empty(0)).draw(count, draw)
 
 
-def study_of(*trials: FrozenTrial, seed: int = 0, multivariate: bool = False, together: bool = False) -> optuna.Study:
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sampler = ParzenSampler(multivariate=multivariate, startup=12, seed=seed, together=together)
-    study = optuna.create_study(directions=["minimize"] * 3, sampler=sampler)
-    study.add_trials(trials)
-    return study
+def optunas(observed: Floats, space: dict[str, BaseDistribution], weights: Floats) -> Any:
+    settings = _ParzenEstimatorParameters(1.0, True, False, lambda count: weights, True)
+    return _ParzenEstimator(dict(zip(space, observed.T, strict=True)), space, settings)
 
 
-def asked(study: optuna.Study, *names: str) -> dict[str, Any]:
-    made = study.ask()
-    for name in names or NAMES:
-        made._suggest(name, SPACE[name])
-    study.tell(made, state=TrialState.FAIL)
-    return made.params
+def density(made: Mixture, points: Floats) -> Floats:
+    return np.exp(made.log_density(points))
 
 
-def sizes_of(*trials: FrozenTrial) -> tuple[list[float], list[float]]:
-    """Of the good and of the bad."""
-    over = trials_over(study_of(*trials))
-    broken = {each.number: sum(by for by in each.constraints.values() if by > 0) for each in over}
-    good, bad = divided(over, broken)
-    return [each.params["size"] for each in good], [each.params["size"] for each in bad]
+@given(seed=st.integers(0, 10_000), count=st.integers(0, 60), names=st.sets(st.sampled_from(list(SPACE)), min_size=1))
+def test_densities_are_optunas(seed: int, count: int, names: set[str]) -> None:
+    draw, space = np.random.default_rng(seed), {name: SPACE[name] for name in SPACE if name in names}
+    observed, points = anywhere(count, draw, space), anywhere(10, draw, space)
+    weights = weights_of(count)
+    theirs = optunas(observed, space, weights).log_pdf(dict(zip(space, points.T, strict=True)))
+    assert mixture(observed, space, weights).log_density(points) == pytest.approx(theirs, rel=1e-9, abs=1e-9)
 
 
-both = pytest.mark.parametrize("multivariate", [False, True])
+SIZES = dict(zip(SPACE, (4.0, math.log(1e4), 8, 13, 16, 512, 3, 2), strict=True))
+"""Of each range, in what its density is told in."""
 
 
-def test_it_reads_the_latest_trials_and_the_front_wherever_that_is() -> None:
-    front = [trial(0.001, loss=0.02), trial(0.9, loss=0.0)]
-    forgotten, latest = [0.95] * 30, np.linspace(0.6, 0.8, LATEST).tolist()
-    good, bad = sizes_of(*front, *map(trial, [*forgotten, *latest]))
-    assert sorted([*good, *bad]) == sorted([0.001, 0.9, *latest])
-    assert {0.001, 0.9} <= set(good)
-    assert len(good) == math.ceil(0.1 * (LATEST + 2))
+@each_alone
+def test_draws_are_values_of_the_range_and_lie_as_the_density_says(name: str) -> None:
+    space, draw = {name: SPACE[name]}, np.random.default_rng(0)
+    made = mixture(anywhere(8, draw, space), space, np.ones(8))
+    drawn = made.draw(4_000, draw)[:, 0]
+    assert all(SPACE[name]._contains(value) for value in drawn[:200])
+    # the mean of 1 / density over draws is the size of the range
+    assert np.mean(1 / density(made, drawn[:, None])) == pytest.approx(SIZES[name], rel=0.1)
 
 
-@both
-def test_what_was_forgotten_changes_no_proposal(multivariate: bool) -> None:
-    latest = [trial(size, "b", size) for size in np.linspace(0.3, 0.9, LATEST)]
-    one = [trial(1.0, "a", loss=0.019) for _ in range(50)]
-    other = [trial(0.95, "b", 0.1, loss=0.018) for _ in range(50)]
-    first, second = (study_of(*old, *latest, multivariate=multivariate) for old in (one, other))
-    assert [asked(first) for _ in range(5)] == [asked(second) for _ in range(5)]
+def test_a_value_that_was_seen_often_is_drawn_often_and_the_prior_leaves_all_others_possible() -> None:
+    space, draw = {name: SPACE[name] for name in ("choice", "int")}, np.random.default_rng(0)
+    drawn = mixture(np.tile([2.0, 7.0], (50, 1)), space, np.ones(50)).draw(2_000, draw)
+    assert np.mean(drawn[:, 0] == 2) > 0.9
+    assert np.mean(np.abs(drawn[:, 1] - 7) <= 1) > 0.9
+    assert set(drawn[:, 0]) == {0, 1, 2}
 
 
-@both
-def test_proposals_lie_where_the_good_plans_do(multivariate: bool) -> None:
-    draw = np.random.default_rng(0)
-    tried = [trial(size, "b" if size < 0.3 else "a", size if size < 0.3 else None) for size in draw.random(60)]
-    study = study_of(*tried, multivariate=multivariate)
-    found = [asked(study) for _ in range(40)]
-    assert np.mean([each["size"] for each in found]) < 0.25
-    assert np.mean([each["way"] == "b" for each in found]) > 0.8
-    assert np.mean([each["way.knob"] for each in found]) < 0.35
-    assert len({each["size"] for each in found}) > 20
+def test_weights_say_which_of_the_observed_count() -> None:
+    space = {"choice": SPACE["choice"]}
+    made = mixture(np.array([[0.0], [1.0]]), space, np.array([1.0, 8.0]))
+    shares = density(made, np.array([[0.0], [1.0], [2.0]]))
+    assert shares[2] < shares[0] < shares[1]
+    assert shares.sum() == pytest.approx(1.0)
 
 
-@both
-def test_the_first_plans_and_parameters_that_nobody_had_are_random(multivariate: bool) -> None:
-    few = study_of(*(trial(0.01) for _ in range(11)), multivariate=multivariate)
-    assert np.mean([asked(few)["size"] for _ in range(60)]) == pytest.approx(0.5, abs=0.12)
-    without = study_of(*(trial(0.01) for _ in range(30)), multivariate=multivariate)
-    knobs = [asked(without)["way.knob"] for _ in range(60)]
-    assert np.mean(knobs) == pytest.approx(0.5, abs=0.12)
-
-
-def test_what_broke_least_and_what_came_farthest_are_good_where_too_few_files_keep_everything() -> None:
-    kept = [trial(0.9)]
-    broken = [trial(0.1 + 0.001 * number, broken=0.5 + number) for number in range(10)]
-    stopped = [trial(0.2 + 0.001 * number, stopped=0.1 + number) for number in range(10)]
-    good, _ = sizes_of(*broken, *stopped, *kept)
-    assert good == [0.1, 0.2, 0.9]
-
-
-@both
-def test_what_others_are_trying_counts_as_bad(multivariate: bool) -> None:
-    tried = [trial(size, loss=0.01 + size) for size in np.linspace(0, 1, 40)]
-
-    def mean_size(together: bool) -> float:
-        study = study_of(*tried, multivariate=multivariate, together=together)
-        for _ in range(30):
-            other = study.ask(fixed_distributions={})
-            for name, value in (("size", 0.02), ("way", "a")):
-                study._storage.set_trial_param(other._trial_id, name, SPACE[name].to_internal_repr(value), SPACE[name])
-        return float(np.mean([asked(study, "size", "way")["size"] for _ in range(30)]))
-
-    assert mean_size(True) > mean_size(False) + 0.02
-
-
-vectors = st.tuples(
-    st.floats(-0.002, 0.02, allow_nan=False), st.floats(4, 7, allow_nan=False), st.floats(-1, 0.3, allow_nan=False)
-)
-
-
-@given(st.lists(vectors, min_size=1, max_size=40), st.integers(1, 40))
-def test_of_files_nobody_is_left_out_who_dominates_one_that_is_chosen(found: list[Vector], several: int) -> None:
-    files = dict(enumerate(found))
-    chosen = best(files, several)
-    assert len(chosen) == min(several, len(files))
-    assert not any(dominates(files[other], files[one]) for other in files.keys() - chosen for one in chosen)
+def test_the_latest_bad_trials_count_in_full_and_those_before_them_less_and_less() -> None:
+    assert weights_of(0).tolist() == []
+    assert weights_of(25).tolist() == [1.0] * 25
+    many = weights_of(60)
+    assert (many[-25:] == 1).all()
+    assert (np.diff(many[:35]) > 0).all()
+    assert many[0] == pytest.approx(1 / 60)

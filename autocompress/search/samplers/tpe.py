@@ -7,7 +7,7 @@ from typing import Literal
 from optuna.samplers import BaseSampler
 
 from autocompress.schema import Frozen
-from autocompress.search.parzen import ParzenSampler
+from autocompress.search.density_ratio import DensityRatioSampler
 from autocompress.search.samplers.sampler import STARTUP_TRIALS, Setting
 
 
@@ -23,6 +23,6 @@ class Tpe(Frozen):
 
     def build(self, setting: Setting) -> BaseSampler:
         """What others are trying counts as bad, so that nobody tries it, too."""
-        return ParzenSampler(
+        return DensityRatioSampler(
             multivariate=self.multivariate, startup=STARTUP_TRIALS, seed=setting.seed, together=setting.together
         )

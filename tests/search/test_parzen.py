@@ -75,6 +75,15 @@ def test_a_value_that_was_seen_often_is_drawn_often_and_the_prior_leaves_all_oth
     assert set(drawn[:, 0]) == {0, 1, 2}
 
 
+def test_what_lies_outside_of_a_range_that_was_narrowed_counts_as_its_end() -> None:
+    space = {name: SPACE[name] for name in ("log", "int")}
+    outside, ends = np.array([[1e-9, 90.0], [5.0, -40.0]]), np.array([[1e-5, 12.0], [0.1, 0.0]])
+    points = anywhere(20, np.random.default_rng(0), space)
+    one, other = (mixture(each, space, np.ones(2)).log_density(points) for each in (outside, ends))
+    assert np.isfinite(one).all()
+    assert one.tolist() == other.tolist()
+
+
 def test_weights_say_which_of_the_observed_count() -> None:
     space = {"choice": SPACE["choice"]}
     made = mixture(np.array([[0.0], [1.0]]), space, np.array([1.0, 8.0]))

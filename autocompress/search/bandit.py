@@ -154,7 +154,7 @@ def _pulled(trial: FrozenTrial, arms: Sequence[str]) -> bool:
 
 def _added(files: Mapping[int, Vector], first: int, bytes_of_teacher: int) -> dict[int, float]:
     """Volume that files, by number, added to that of all before them; of those from `first` on that added any."""
-    seen = _best([vector for number, vector in files.items() if number < first])
+    seen = _on_front([vector for number, vector in files.items() if number < first])
     later = [number for number in files if number >= first]
     points = np.array([*seen, *(files[number] for number in later)]).reshape(-1, 3)
     # most add nothing, and that somebody before them is as good is seen sooner than a volume
@@ -167,14 +167,14 @@ def _added(files: Mapping[int, Vector], first: int, bytes_of_teacher: int) -> di
     return found
 
 
-def _best(vectors: Sequence[Vector]) -> list[Vector]:
+def _on_front(vectors: Sequence[Vector]) -> list[Vector]:
     return [vectors[place] for place in front(vectors)]
 
 
 def context_of(files: Sequence[Vector], keep: int, left: float) -> Floats:
     """(6,): 1; where along the bytes of the front its widest gap lies (small, middle or large files, as a share of the
     whole); the share of `files` that `keep` every constraint; the share of the budget that is `left`."""
-    sizes = np.sort([size for _, size, _ in _best(files)])
+    sizes = np.sort([size for _, size, _ in _on_front(files)])
     gaps = np.zeros(3)
     if len(sizes) > 1 and sizes[-1] > sizes[0]:
         widest = int(np.argmax(np.diff(sizes)))

@@ -148,13 +148,13 @@ def proposed(seen: Seen, space: Distributions, draw: np.random.Generator) -> dic
     the parameters of `space`, together."""
     places = [list(seen.space).index(name) for name in space]
     good, bad = (plans[~np.isnan(plans).any(axis=1)] for plans in (seen.good[:, places], seen.bad[:, places]))
-    here, there = mixture(good, space, np.ones(len(good))), mixture(bad, space, weights_of(len(bad)))
+    here, there = mixture(good, space, np.ones(len(good))), mixture(bad, space, recency_weights(len(bad)))
     drawn = here.draw(CANDIDATES, draw)
     chosen = drawn[np.argmax(here.log_density(drawn) - there.log_density(drawn))].tolist()
     return {name: each.to_external_repr(value) for (name, each), value in zip(space.items(), chosen, strict=True)}
 
 
-def weights_of(count: int) -> Floats:
+def recency_weights(count: int) -> Floats:
     """Of the `RECENT` latest 1, of those before them less and less."""
     return np.concatenate([np.linspace(1 / max(count, 1), 1.0, max(0, count - RECENT)), np.ones(min(count, RECENT))])
 

@@ -127,7 +127,7 @@ def _choices(observed: Places, choices: int) -> Choices:
 def _numbers(observed: Floats, distribution: IntDistribution | FloatDistribution) -> Numbers:
     step = float(distribution.step or 0.0)
     low, high = distribution.low - step / 2, distribution.high + step / 2
-    # a study may be resumed over a narrower range
+    # around a centre beyond the range hardly any of a kernel would be left inside
     observed = observed.clip(distribution.low, distribution.high)
     if distribution.log:
         low, high, observed = math.log(low), math.log(high), np.log(observed)

@@ -105,7 +105,7 @@ def open_study(
     compared.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    # metric names and grouped TPE are marked experimental; both are what the dashboard and the sampler need
+    # metric names, which the dashboard shows, and NSGA-III are marked experimental
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     study = optuna.create_study(
         storage=storage, study_name=name, directions=["minimize"] * len(OBJECTIVES), load_if_exists=True

@@ -181,7 +181,7 @@ def replay(world: World, seed: int, items: tuple[str, ...]) -> list[float]:
 def main(asked: list[str]) -> None:
     """Replays what is not stored yet."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    # a parameter that says nothing gets the longest length there is; grouped TPE and NSGA-III are marked experimental
+    # a parameter that says nothing gets the longest length there is; NSGA-III is marked experimental
     for category in (ConvergenceWarning, optuna.exceptions.ExperimentalWarning):
         warnings.filterwarnings("ignore", category=category)
     finishing._seconds = lambda trial: trial.user_attrs["replayed_seconds"]

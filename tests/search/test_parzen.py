@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstimatorParameters
 
-from autocompress.search.density_ratio import weights_of
+from autocompress.search.density_ratio import recency_weights
 from autocompress.search.parzen import Mixture, mixture
 from autocompress.search.surrogate import Floats
 
@@ -48,7 +48,7 @@ def density(made: Mixture, points: Floats) -> Floats:
 def test_densities_are_optunas(seed: int, count: int, names: set[str]) -> None:
     draw, space = np.random.default_rng(seed), {name: SPACE[name] for name in SPACE if name in names}
     observed, points = anywhere(count, draw, space), anywhere(10, draw, space)
-    weights = weights_of(count)
+    weights = recency_weights(count)
     theirs = optunas(observed, space, weights).log_pdf(dict(zip(space, points.T, strict=True)))
     assert mixture(observed, space, weights).log_density(points) == pytest.approx(theirs, rel=1e-9, abs=1e-9)
 
@@ -93,9 +93,9 @@ def test_weights_say_which_of_the_observed_count() -> None:
 
 
 def test_the_latest_bad_trials_count_in_full_and_those_before_them_less_and_less() -> None:
-    assert weights_of(0).tolist() == []
-    assert weights_of(25).tolist() == [1.0] * 25
-    many = weights_of(60)
+    assert recency_weights(0).tolist() == []
+    assert recency_weights(25).tolist() == [1.0] * 25
+    many = recency_weights(60)
     assert (many[-25:] == 1).all()
     assert (np.diff(many[:35]) > 0).all()
     assert many[0] == pytest.approx(1 / 60)
